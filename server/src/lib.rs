@@ -4,5 +4,6 @@
 //! above it in DESIGN §2. `console` is the one place where they are wired together.
 
 pub mod clock;
+pub mod events;
 pub mod journal;
 pub mod store;
