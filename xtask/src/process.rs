@@ -276,7 +276,7 @@ fn running() -> MutexGuard<'static, Vec<Pid>> {
 
 fn signal(group: Pid, signal: Signal) {
     // The group may have ended a moment ago; that is what we wanted.
-    drop(kill_process_group(group, signal));
+    let _gone = kill_process_group(group, signal);
 }
 
 fn have_setpriv() -> bool {
@@ -299,7 +299,8 @@ fn create_log(log: &Path) -> Result<File> {
     File::create(log).with_context(|| format!("cannot write {}", log.display()))
 }
 
-fn tail(log: &Path) -> Result<String> {
+/// The last lines of a log.
+pub fn tail(log: &Path) -> Result<String> {
     /// More than thirty long lines never need.
     const WINDOW: u64 = 16 * 1024;
     let mut file = File::open(log)?;

@@ -1,21 +1,14 @@
 //! Owns the short names of contents: in asset names, cache folders and fingerprints.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 /// 48 bits in hex: enough to tell versions of one file apart, short enough to read in a network log.
-const LETTERS: usize = 12;
-
 pub fn short(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(LETTERS / 2).fold(
-        String::with_capacity(LETTERS),
-        |mut name, byte| {
-            // Writing into a String cannot fail.
-            drop(write!(name, "{byte:02x}"));
-            name
-        },
-    )
+    let digest = Sha256::digest(bytes);
+    let number = digest[..6]
+        .iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:012x}")
 }
 
 /// `quarterdeck.css` with contents → `quarterdeck.3f09ab12cd34.css`.

@@ -47,13 +47,6 @@ pub fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Manifes
     Ok(manifest)
 }
 
-pub fn read(folder: &Path) -> Result<Manifest> {
-    let path = folder.join(MANIFEST);
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not a manifest", path.display()))
-}
-
 fn write_file(folder: &Path, logical: &str, bytes: &[u8]) -> Result<Entry> {
     let path = hash::name(logical, bytes);
     write_changed(&folder.join(&path), bytes)?;
@@ -158,7 +151,8 @@ mod tests {
             .read_to_string(&mut plain)
             .unwrap();
         assert_eq!(plain, text);
-        assert_eq!(read(folder.path()).unwrap(), manifest);
+        let text = fs::read_to_string(folder.path().join(MANIFEST)).unwrap();
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
     }
 
     #[test]

@@ -34,18 +34,23 @@ const STYLESHEET: &str = "quarterdeck.css";
 /// Builds assets and server; `--release` leaves the one file to ship in `dist/`.
 pub fn run(workspace: &Workspace, release: bool) -> Result<()> {
     let manifest = assets(workspace)?;
-    for (logical, entry) in &manifest {
-        println!(
-            "    {logical:<24}{:>9} B{:>9} B brotli{:>9} B gzip",
-            entry.bytes, entry.brotli, entry.gzip
-        );
-    }
+    print_sizes(&manifest);
     if release {
         return ship(workspace);
     }
     let binary = server(workspace)?;
     println!("  built {}", workspace.short(&binary));
     Ok(())
+}
+
+/// One line per asset.
+pub fn print_sizes(manifest: &Manifest) {
+    for (logical, entry) in manifest {
+        println!(
+            "    {logical:<24}{:>9} B{:>9} B brotli{:>9} B gzip",
+            entry.bytes, entry.brotli, entry.gzip
+        );
+    }
 }
 
 /// Makes the folder of assets up to date.
