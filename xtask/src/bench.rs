@@ -24,11 +24,7 @@ const BENCHES: &[Bench] = &[Bench {
 }];
 
 pub fn names() -> String {
-    BENCHES
-        .iter()
-        .map(|bench| bench.name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    BENCHES.iter().map(|bench| bench.name).collect::<Vec<_>>().join(", ")
 }
 
 /// What `bench --help` says after its own words.
@@ -41,9 +37,7 @@ pub fn describe() {
 pub fn run(workspace: &Workspace, name: &str, args: &[String]) -> Result<()> {
     let bench = find(name, &workspace.root)?;
     let mut cargo = build::cargo(workspace, "run");
-    cargo
-        .args(["--release", "--package", bench.package, "--", bench.name])
-        .args(args);
+    cargo.args(["--release", "--package", bench.package, "--", bench.name]).args(args);
     process::run(&mut cargo)
 }
 
@@ -52,10 +46,7 @@ fn find(name: &str, root: &Path) -> Result<&'static Bench> {
         bail!("no benchmark is called `{name}`; known: {}", names());
     };
     if !root.join(bench.folder).exists() {
-        bail!(
-            "the benchmark `{name}` is not in this tree yet: {} is missing",
-            bench.folder
-        );
+        bail!("the benchmark `{name}` is not in this tree yet: {} is missing", bench.folder);
     }
     Ok(bench)
 }
@@ -67,18 +58,12 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_those_that_are_known() {
         let words = find("list", Path::new("/")).err().unwrap().to_string();
-        assert!(
-            words.contains("`list`") && words.contains("lists"),
-            "{words}"
-        );
+        assert!(words.contains("`list`") && words.contains("lists"), "{words}");
     }
 
     #[test]
     fn a_benchmark_without_its_program_says_what_is_missing() {
-        let words = find("lists", Path::new("/nowhere"))
-            .err()
-            .unwrap()
-            .to_string();
+        let words = find("lists", Path::new("/nowhere")).err().unwrap().to_string();
         assert!(words.contains("end2end/bench"), "{words}");
     }
 }

@@ -136,14 +136,8 @@ pub fn parse(words: &[String]) -> Result<Command> {
             .collect::<Result<_>>()
             .map(|parts| Command::Test { parts }),
         "bench" => match own {
-            [name] => Ok(Command::Bench {
-                name: name.clone(),
-                args: passed,
-            }),
-            _ => bail!(
-                "cargo xtask bench takes one name; known: {}",
-                bench::names()
-            ),
+            [name] => Ok(Command::Bench { name: name.clone(), args: passed }),
+            _ => bail!("cargo xtask bench takes one name; known: {}", bench::names()),
         },
         _ => bail!(
             "`{name}` is no command; known: setup, build, serve, demo, test, bench. `cargo xtask --help` explains"
@@ -166,32 +160,19 @@ mod tests {
     use super::*;
 
     fn of(line: &str) -> Result<Command> {
-        parse(
-            &line
-                .split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        )
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn commands_and_their_flags() {
         assert_eq!(of("").unwrap(), Command::Help(HELP));
-        assert_eq!(
-            of("build --release").unwrap(),
-            Command::Build { release: true }
-        );
+        assert_eq!(of("build --release").unwrap(), Command::Build { release: true });
         assert_eq!(of("demo").unwrap(), Command::Demo { fleet: true });
-        assert_eq!(
-            of("demo --no-fleet").unwrap(),
-            Command::Demo { fleet: false }
-        );
+        assert_eq!(of("demo --no-fleet").unwrap(), Command::Demo { fleet: false });
         assert_eq!(of("test").unwrap(), Command::Test { parts: vec![] });
         assert_eq!(
             of("test fmt postgres").unwrap(),
-            Command::Test {
-                parts: vec![Part::Fmt, Part::Store]
-            }
+            Command::Test { parts: vec![Part::Fmt, Part::Store] }
         );
         assert_eq!(of("demo --help").unwrap(), Command::Help(DEMO));
     }
@@ -199,22 +180,13 @@ mod tests {
     #[test]
     fn what_follows_two_dashes_is_passed_on() {
         let args = vec!["--listen".to_owned(), "--help".to_owned()];
-        assert_eq!(
-            of("serve -- --listen --help").unwrap(),
-            Command::Serve { args }
-        );
+        assert_eq!(of("serve -- --listen --help").unwrap(), Command::Serve { args });
     }
 
     #[test]
     fn a_word_that_means_nothing_is_named() {
-        for line in [
-            "demo --no-flet",
-            "build all",
-            "deploy",
-            "test all",
-            "bench",
-            "serve --listen",
-        ] {
+        for line in ["demo --no-flet", "build all", "deploy", "test all", "bench", "serve --listen"]
+        {
             let words = format!("{:#}", of(line).unwrap_err());
             let culprit = line.split_whitespace().last().unwrap();
             assert!(words.contains(culprit), "{line}: {words}");
@@ -224,11 +196,7 @@ mod tests {
     #[test]
     fn every_part_is_explained() {
         for part in Part::ALL {
-            assert!(
-                TEST.contains(&format!("\n    {:<10}", part.name())),
-                "{}",
-                part.name()
-            );
+            assert!(TEST.contains(&format!("\n    {:<10}", part.name())), "{}", part.name());
         }
     }
 }

@@ -56,10 +56,7 @@ impl Console {
         let Some(status) = self.service.ended()? else {
             return Ok(());
         };
-        bail!(
-            "the console ended ({status}). {}",
-            process::tail(&self.log)?
-        )
+        bail!("the console ended ({status}). {}", process::tail(&self.log)?)
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -76,10 +73,7 @@ impl Console {
             }
             thread::sleep(Duration::from_millis(30));
         }
-        bail!(
-            "the console is not ready after {READY_WITHIN:?}. {}",
-            process::tail(&self.log)?
-        )
+        bail!("the console is not ready after {READY_WITHIN:?}. {}", process::tail(&self.log)?)
     }
 }
 
@@ -90,9 +84,6 @@ fn serve(binary: &Path, folder: &Path, address: SocketAddr, metrics: SocketAddr)
         .arg("serve")
         .arg(format!("--listen={address}"))
         .arg(format!("--metrics-listen={metrics}"))
-        .arg(format!(
-            "--database-url=sqlite:{}",
-            folder.join("quarterdeck.db").display()
-        ));
+        .arg(format!("--database-url=sqlite:{}", folder.join("quarterdeck.db").display()));
     command
 }

@@ -68,11 +68,7 @@ pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
     let access = AccessFile::new(&folder, &console);
     access.write(&[])?;
     welcome(workspace, &console, since);
-    let mut fleet = if with_fleet {
-        Some(start_fleet(workspace, &folder)?)
-    } else {
-        None
-    };
+    let mut fleet = if with_fleet { Some(start_fleet(workspace, &folder)?) } else { None };
     let result = watch(&mut console, fleet.as_mut(), &access, since);
     if process::interrupted() {
         println!("\n  ending");
@@ -133,18 +129,9 @@ fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
     // One that was killed leaves its file, whose clusters are gone.
     drop(fs::remove_file(state.join(FLEET_FILE)));
     let mut command = process::command(workspace.built("debug", "fleet"));
-    command
-        .args(["up", "--clusters", CLUSTERS, "--tools"])
-        .arg(tools)
-        .arg("--dir")
-        .arg(&state);
+    command.args(["up", "--clusters", CLUSTERS, "--tools"]).arg(tools).arg("--dir").arg(&state);
     let service = Service::start("the practice fleet", &mut command, &log)?;
-    Ok(RunningFleet {
-        service,
-        folder: state,
-        log,
-        told: Vec::new(),
-    })
+    Ok(RunningFleet { service, folder: state, log, told: Vec::new() })
 }
 
 /// Stays until the user has enough, or something ends that should not.
@@ -158,10 +145,7 @@ fn watch(
         console.check()?;
         if let Some(fleet) = fleet.as_deref_mut() {
             if let Some(status) = fleet.service.ended()? {
-                bail!(
-                    "the practice fleet ended ({status}). {}",
-                    process::tail(&fleet.log)?
-                );
+                bail!("the practice fleet ended ({status}). {}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
             if fleet.tell(&clusters, since) {
@@ -177,9 +161,7 @@ impl RunningFleet {
     /// Nothing while the fleet has not written its file.
     fn read(&self) -> Vec<Cluster> {
         let text = fs::read(self.folder.join(FLEET_FILE)).unwrap_or_default();
-        serde_json::from_slice::<Fleet>(&text)
-            .unwrap_or_default()
-            .clusters
+        serde_json::from_slice::<Fleet>(&text).unwrap_or_default().clusters
     }
 
     /// One line per cluster that has come to a state that lasts; true when there was one.
@@ -188,11 +170,8 @@ impl RunningFleet {
         for cluster in clusters {
             let lasts = cluster.state == "ready" || cluster.state == "failed";
             if lasts && !self.told.contains(&cluster.name) {
-                let reason = cluster
-                    .error
-                    .as_deref()
-                    .map(|error| format!(": {error}"))
-                    .unwrap_or_default();
+                let reason =
+                    cluster.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
                 note(
                     &format!("cluster {} {}{reason}", cluster.name, cluster.state),
                     since.elapsed(),
@@ -226,10 +205,7 @@ impl AccessFile {
         let access = Access {
             url: &self.url,
             metrics_url: &self.metrics_url,
-            clusters: clusters
-                .iter()
-                .filter(|cluster| cluster.state == "ready")
-                .collect(),
+            clusters: clusters.iter().filter(|cluster| cluster.state == "ready").collect(),
         };
         manifest::write_atomically(&self.path, &serde_json::to_vec_pretty(&access)?)
     }

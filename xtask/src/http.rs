@@ -44,11 +44,7 @@ fn parse(bytes: &[u8]) -> Result<Answer> {
         .nth(1)
         .and_then(|word| word.parse().ok())
         .context("the answer has no status")?;
-    Ok(Answer {
-        status,
-        body: bytes[head + END.len()..].to_vec(),
-        transferred: bytes.len() as u64,
-    })
+    Ok(Answer { status, body: bytes[head + END.len()..].to_vec(), transferred: bytes.len() as u64 })
 }
 
 /// The first free port from this one on. Somebody may take it before the server does; then the server says so.
@@ -72,19 +68,13 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 512];
             let length = stream.read(&mut request).unwrap();
-            stream
-                .write_all(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\nbody\r\n\r\nmore")
-                .unwrap();
+            stream.write_all(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\nbody\r\n\r\nmore").unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         let answer = get(address, "/x?y=1", "br").unwrap();
         assert_eq!(
             answer,
-            Answer {
-                status: 200,
-                body: b"body\r\n\r\nmore".to_vec(),
-                transferred: 37
-            }
+            Answer { status: 200, body: b"body\r\n\r\nmore".to_vec(), transferred: 37 }
         );
         let request = server.join().unwrap();
         assert!(

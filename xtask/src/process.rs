@@ -39,13 +39,9 @@ pub fn end_children_on_signals() -> Result<()> {
         for _ in signals.forever() {
             if INTERRUPTED.swap(true, Ordering::SeqCst) {
                 // Asked twice: whoever still hangs is not waited for.
-                running()
-                    .iter()
-                    .for_each(|group| signal(*group, Signal::KILL));
+                running().iter().for_each(|group| signal(*group, Signal::KILL));
             } else {
-                running()
-                    .iter()
-                    .for_each(|group| signal(*group, Signal::TERM));
+                running().iter().for_each(|group| signal(*group, Signal::TERM));
             }
         }
     });
@@ -81,9 +77,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// Runs to the end with its output in a file; a failure shows the end of it.
 pub fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     let file = create_log(log)?;
-    command
-        .stdout(file.try_clone().context("log file")?)
-        .stderr(file);
+    command.stdout(file.try_clone().context("log file")?).stderr(file);
     let status = wait(command)?;
     check(command, status).map_err(|error| match tail(log) {
         Ok(tail) if !interrupted() => {
@@ -99,9 +93,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
     let output = child.wait_with_output(&describe(command))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return check(command, output.status)
-            .map(|()| String::new())
-            .with_context(|| words);
+        return check(command, output.status).map(|()| String::new()).with_context(|| words);
     }
     String::from_utf8(output.stdout)
         .with_context(|| format!("{} printed no text", describe(command)))
@@ -127,19 +119,13 @@ impl Service {
     /// Starts it with its output in a file.
     pub fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
         let file = create_log(log)?;
-        command
-            .stdout(file.try_clone().context("log file")?)
-            .stderr(file);
+        command.stdout(file.try_clone().context("log file")?).stderr(file);
         Self::start_as_is(name, command)
     }
 
     /// Starts it with its output on the terminal.
     pub fn start_as_is(name: &'static str, command: &mut Command) -> Result<Self> {
-        Ok(Self {
-            name,
-            running: Running::start(command)?,
-            stop: Signal::TERM,
-        })
+        Ok(Self { name, running: Running::start(command)?, stop: Signal::TERM })
     }
 
     /// For programs that mean something else by SIGTERM.
@@ -191,9 +177,8 @@ impl Running {
         if interrupted() {
             bail!("interrupted");
         }
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", describe(command)))?;
+        let child =
+            command.spawn().with_context(|| format!("cannot start {}", describe(command)))?;
         let group = Pid::from_child(&child);
         running().push(group);
         if interrupted() {
@@ -214,18 +199,10 @@ impl Running {
         });
         let mut stdout = Vec::new();
         if let Some(mut pipe) = self.child.stdout.take() {
-            pipe.read_to_end(&mut stdout)
-                .with_context(|| format!("cannot read from {name}"))?;
+            pipe.read_to_end(&mut stdout).with_context(|| format!("cannot read from {name}"))?;
         }
-        let status = self
-            .child
-            .wait()
-            .with_context(|| format!("cannot wait for {name}"))?;
-        Ok(std::process::Output {
-            status,
-            stdout,
-            stderr: reader.join().unwrap_or_default(),
-        })
+        let status = self.child.wait().with_context(|| format!("cannot wait for {name}"))?;
+        Ok(std::process::Output { status, stdout, stderr: reader.join().unwrap_or_default() })
     }
 }
 
@@ -237,10 +214,7 @@ impl Drop for Running {
 
 fn wait(command: &mut Command) -> Result<ExitStatus> {
     let mut running = Running::start(command)?;
-    running
-        .child
-        .wait()
-        .with_context(|| format!("cannot wait for {}", describe(command)))
+    running.child.wait().with_context(|| format!("cannot wait for {}", describe(command)))
 }
 
 fn check(command: &Command, status: ExitStatus) -> Result<()> {
@@ -260,10 +234,7 @@ fn describe(command: &Command) -> String {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let skip = if words[0] == "setpriv" {
-        words
-            .iter()
-            .position(|word| word == "--")
-            .map_or(0, |at| at + 1)
+        words.iter().position(|word| word == "--").map_or(0, |at| at + 1)
     } else {
         0
     };
@@ -330,10 +301,7 @@ mod tests {
         let log = folder.path().join("step.log");
         let error = run_logged(command("sh").args(["-c", "seq 1 100; exit 3"]), &log).unwrap_err();
         let words = format!("{error:#}");
-        assert!(
-            words.contains("100") && !words.contains("\n69\n"),
-            "{words}"
-        );
+        assert!(words.contains("100") && !words.contains("\n69\n"), "{words}");
         assert!(words.contains("exit status: 3"), "{words}");
     }
 
@@ -341,12 +309,9 @@ mod tests {
     fn a_service_ends_with_all_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("service.log");
-        let service = Service::start(
-            "nest",
-            command("sh").args(["-c", "sleep 600 & echo $!; wait"]),
-            &log,
-        )
-        .unwrap();
+        let service =
+            Service::start("nest", command("sh").args(["-c", "sleep 600 & echo $!; wait"]), &log)
+                .unwrap();
         let grandchild = loop {
             let text = fs::read_to_string(&log).unwrap();
             if let Some(pid) = text.lines().next() {

@@ -22,18 +22,11 @@ impl Workspace {
         // Cargo sets the variable when it runs us; the compiled-in value serves a direct start.
         let manifest = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .context("xtask lies in no workspace")?
-            .to_path_buf();
+        let root = manifest.parent().context("xtask lies in no workspace")?.to_path_buf();
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         Ok(Self {
-            target: if target.is_absolute() {
-                target
-            } else {
-                root.join(target)
-            },
+            target: if target.is_absolute() { target } else { root.join(target) },
             root,
             cache: cache_folder()?,
         })
@@ -61,10 +54,7 @@ impl Workspace {
 
     /// A path as a reader of the terminal would name it.
     pub fn short(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 }
 

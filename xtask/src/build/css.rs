@@ -46,10 +46,7 @@ fn inline(file: &Path, open: &mut Vec<PathBuf>) -> Result<String> {
 /// ` "./tokens.css" layer(base);` → its file and layer.
 fn parse_import(rest: &str) -> Option<(&str, Option<&str>)> {
     let rest = rest.trim();
-    let quote = rest
-        .chars()
-        .next()
-        .filter(|letter| matches!(letter, '"' | '\''))?;
+    let quote = rest.chars().next().filter(|letter| matches!(letter, '"' | '\''))?;
     let (file, rest) = rest[1..].split_once(quote)?;
     let condition = rest.trim().strip_suffix(';')?.trim();
     if condition.is_empty() {
@@ -129,10 +126,7 @@ mod tests {
     #[test]
     fn imports_are_replaced_in_order() {
         let style = folder(&[
-            (
-                "main.css",
-                "/* all */\n@import \"./tokens.css\";\n@import './ui/table.css';\n",
-            ),
+            ("main.css", "/* all */\n@import \"./tokens.css\";\n@import './ui/table.css';\n"),
             ("tokens.css", ":root {\n  --gap: 4px;\n}\n"),
             ("ui/table.css", "table { gap: var(--gap) }\n"),
         ]);
@@ -143,10 +137,7 @@ mod tests {
     #[test]
     fn a_layer_stays_around_its_file() {
         let style = folder(&[
-            (
-                "main.css",
-                "@layer base, ui;\n@import \"./b.css\" layer(base);",
-            ),
+            ("main.css", "@layer base, ui;\n@import \"./b.css\" layer(base);"),
             ("b.css", "a{}"),
         ]);
         let css = bundle(&style.path().join("main.css")).unwrap();
@@ -157,18 +148,13 @@ mod tests {
     fn a_missing_file_is_named_with_its_line() {
         let style = folder(&[("main.css", "\n@import \"./gone.css\";")]);
         let words = format!("{:#}", bundle(&style.path().join("main.css")).unwrap_err());
-        assert!(
-            words.contains("main.css:2") && words.contains("gone.css"),
-            "{words}"
-        );
+        assert!(words.contains("main.css:2") && words.contains("gone.css"), "{words}");
     }
 
     #[test]
     fn a_circle_is_refused() {
-        let style = folder(&[
-            ("main.css", "@import \"./a.css\";"),
-            ("a.css", "@import \"./main.css\";"),
-        ]);
+        let style =
+            folder(&[("main.css", "@import \"./a.css\";"), ("a.css", "@import \"./main.css\";")]);
         let words = format!("{:#}", bundle(&style.path().join("main.css")).unwrap_err());
         assert!(words.contains("imports itself"), "{words}");
     }
@@ -194,14 +180,8 @@ mod tests {
             minify("@media (min-width: 1px) and (a) { b { } }"),
             "@media (min-width: 1px) and (a){b{}}"
         );
-        assert_eq!(
-            minify("a{background:url( x;y )}"),
-            "a{background:url( x;y )}"
-        );
-        assert_eq!(
-            minify("a/* x */b{width:calc(1px + 2px)}"),
-            "a b{width:calc(1px + 2px)}"
-        );
+        assert_eq!(minify("a{background:url( x;y )}"), "a{background:url( x;y )}");
+        assert_eq!(minify("a/* x */b{width:calc(1px + 2px)}"), "a b{width:calc(1px + 2px)}");
         assert_eq!(minify("q{content: '–'}"), "q{content: '–'}");
     }
 }

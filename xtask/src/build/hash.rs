@@ -5,9 +5,7 @@ use sha2::{Digest as _, Sha256};
 /// 48 bits in hex: enough to tell versions of one file apart, short enough to read in a network log.
 pub fn short(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    let number = digest[..6]
-        .iter()
-        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = digest[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{number:012x}")
 }
 
@@ -33,10 +31,7 @@ mod tests {
     #[test]
     fn the_hash_stands_before_the_extension() {
         assert_eq!(name("quarterdeck.css", b""), "quarterdeck.e3b0c44298fc.css");
-        assert_eq!(
-            name("quarterdeck_bg.wasm", b""),
-            "quarterdeck_bg.e3b0c44298fc.wasm"
-        );
+        assert_eq!(name("quarterdeck_bg.wasm", b""), "quarterdeck_bg.e3b0c44298fc.wasm");
         assert_eq!(name("robots", b""), "robots.e3b0c44298fc");
         assert_eq!(name(".hidden", b""), ".hidden.e3b0c44298fc");
     }

@@ -52,12 +52,7 @@ fn write_file(folder: &Path, logical: &str, bytes: &[u8]) -> Result<Entry> {
     write_changed(&folder.join(&path), bytes)?;
     let brotli = derived(&folder.join(format!("{path}.br")), || brotli(bytes))?;
     let gzip = derived(&folder.join(format!("{path}.gz")), || gzip(bytes))?;
-    Ok(Entry {
-        path,
-        bytes: bytes.len() as u64,
-        brotli,
-        gzip,
-    })
+    Ok(Entry { path, bytes: bytes.len() as u64, brotli, gzip })
 }
 
 /// The name says what the contents are, so a file that is there is right.
@@ -142,14 +137,10 @@ mod tests {
         );
 
         let mut plain = String::new();
-        brotli::Decompressor::new(&*br, 4096)
-            .read_to_string(&mut plain)
-            .unwrap();
+        brotli::Decompressor::new(&*br, 4096).read_to_string(&mut plain).unwrap();
         assert_eq!(plain, text);
         plain.clear();
-        flate2::read::GzDecoder::new(&*gz)
-            .read_to_string(&mut plain)
-            .unwrap();
+        flate2::read::GzDecoder::new(&*gz).read_to_string(&mut plain).unwrap();
         assert_eq!(plain, text);
         let text = fs::read_to_string(folder.path().join(MANIFEST)).unwrap();
         assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), manifest);
@@ -169,12 +160,7 @@ mod tests {
         let path = &new["a.css"].path;
         assert_eq!(
             names,
-            [
-                path.clone(),
-                format!("{path}.br"),
-                format!("{path}.gz"),
-                MANIFEST.to_owned()
-            ]
+            [path.clone(), format!("{path}.br"), format!("{path}.gz"), MANIFEST.to_owned()]
         );
     }
 
@@ -182,15 +168,9 @@ mod tests {
     fn no_change_touches_no_file() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &files("a{}")).unwrap();
-        let before = fs::metadata(folder.path().join(MANIFEST))
-            .unwrap()
-            .modified()
-            .unwrap();
+        let before = fs::metadata(folder.path().join(MANIFEST)).unwrap().modified().unwrap();
         write(folder.path(), &files("a{}")).unwrap();
-        let after = fs::metadata(folder.path().join(MANIFEST))
-            .unwrap()
-            .modified()
-            .unwrap();
+        let after = fs::metadata(folder.path().join(MANIFEST)).unwrap().modified().unwrap();
         assert_eq!(before, after);
     }
 }

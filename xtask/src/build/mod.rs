@@ -58,9 +58,8 @@ pub fn assets(workspace: &Workspace) -> Result<Manifest> {
     let toolchain = setup::wasm::ensure(workspace)?;
     let npm = setup::npm::ensure(workspace)?;
     let _lock = setup::lock(&workspace.root.join("target"))?;
-    let raw = step(&format!("wasm, with {}", toolchain.label), || {
-        wasm::compile(&toolchain, workspace)
-    })?;
+    let raw =
+        step(&format!("wasm, with {}", toolchain.label), || wasm::compile(&toolchain, workspace))?;
     step("assets", || {
         let program = wasm::bundle(&raw, &npm, workspace)?;
         manifest::write(&workspace.assets(), &collect(program, workspace)?)
@@ -72,13 +71,7 @@ pub fn assets(workspace: &Workspace) -> Result<Manifest> {
 pub fn server(workspace: &Workspace) -> Result<PathBuf> {
     step("server", || {
         let mut cargo = cargo(workspace, "build");
-        cargo.args([
-            "--workspace",
-            "--exclude",
-            "frontend",
-            "--bin",
-            "quarterdeck",
-        ]);
+        cargo.args(["--workspace", "--exclude", "frontend", "--bin", "quarterdeck"]);
         process::run_logged(&mut cargo, &workspace.logs().join("server.log"))
     })?;
     Ok(workspace.built("debug", "quarterdeck"))
@@ -114,10 +107,7 @@ fn ship(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a size for people; a program is no petabyte"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a size for people; a program is no petabyte")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
@@ -131,9 +121,7 @@ fn collect(program: wasm::Program, workspace: &Workspace) -> Result<BTreeMap<Str
         files.insert(STYLESHEET.to_owned(), css::bundle(&main)?.into_bytes());
     }
     // The glue looks for the module beside itself, so it must know the name that the module is served under.
-    let glue = program
-        .glue
-        .replace(wasm::MODULE, &hash::name(wasm::MODULE, &program.module));
+    let glue = program.glue.replace(wasm::MODULE, &hash::name(wasm::MODULE, &program.module));
     files.insert(wasm::GLUE.to_owned(), glue.into_bytes());
     files.insert(wasm::MODULE.to_owned(), program.module);
     Ok(files)

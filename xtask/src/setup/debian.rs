@@ -49,11 +49,6 @@ pub fn install(workspace: &Workspace, missing: &Missing) -> Result<()> {
                 .args(missing.packages),
             &log,
         )
-        .with_context(|| {
-            format!(
-                "missing: {}. apt-get could not install {packages}",
-                missing.what
-            )
-        })
+        .with_context(|| format!("missing: {}. apt-get could not install {packages}", missing.what))
     })
 }

@@ -28,18 +28,12 @@ pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Debian keeps them off PATH, one folder per version; the newest is taken.
 fn find() -> Option<PathBuf> {
-    let debian = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     debian
         .map(|entry| entry.path().join("bin"))
         .filter(|bin| bin.join("initdb").is_file())
         .max_by_key(|bin| {
-            let number = bin
-                .parent()
-                .and_then(|parent| parent.file_name())
-                .unwrap_or_default();
+            let number = bin.parent().and_then(|parent| parent.file_name()).unwrap_or_default();
             version::parse(&format!("{}.0", number.to_string_lossy()))
                 .map_or(0, |version| version.0)
         })

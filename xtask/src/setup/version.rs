@@ -29,10 +29,7 @@ pub fn ensure_node() -> Result<()> {
 }
 
 fn ensure(name: &str, program: &str, argument: &str, least: Version, from: &str) -> Result<()> {
-    let wanted = format!(
-        "{name} {}.{} or newer is needed: get it from {from}",
-        least.0, least.1
-    );
+    let wanted = format!("{name} {}.{} or newer is needed: get it from {from}", least.0, least.1);
     if process::find(program).is_none() {
         bail!("`{program}` is not on PATH. {wanted}");
     }
@@ -46,14 +43,13 @@ fn ensure(name: &str, program: &str, argument: &str, least: Version, from: &str)
 
 /// Finds the first `digits.digits` in what a program says of itself.
 pub fn parse(text: &str) -> Option<Version> {
-    text.split(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .find_map(|word| {
-            let mut numbers = word.split('.').map(str::parse::<u32>);
-            match (numbers.next(), numbers.next()) {
-                (Some(Ok(major)), Some(Ok(minor))) => Some(Version(major, minor)),
-                _ => None,
-            }
-        })
+    text.split(|letter: char| !letter.is_ascii_digit() && letter != '.').find_map(|word| {
+        let mut numbers = word.split('.').map(str::parse::<u32>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => Some(Version(major, minor)),
+            _ => None,
+        }
+    })
 }
 
 #[cfg(test)]
@@ -62,19 +58,10 @@ mod tests {
 
     #[test]
     fn reads_what_tools_print() {
-        assert_eq!(
-            parse("go version go1.26.8 linux/amd64"),
-            Some(Version(1, 26))
-        );
+        assert_eq!(parse("go version go1.26.8 linux/amd64"), Some(Version(1, 26)));
         assert_eq!(parse("v20.20.2\n"), Some(Version(20, 20)));
-        assert_eq!(
-            parse("rustc 1.96.0 (ac68faa20 2026-05-25)"),
-            Some(Version(1, 96))
-        );
-        assert_eq!(
-            parse("postgres (PostgreSQL) 15.14 (Debian 15.14-0)"),
-            Some(Version(15, 14))
-        );
+        assert_eq!(parse("rustc 1.96.0 (ac68faa20 2026-05-25)"), Some(Version(1, 96)));
+        assert_eq!(parse("postgres (PostgreSQL) 15.14 (Debian 15.14-0)"), Some(Version(15, 14)));
         assert_eq!(parse("devel"), None);
     }
 

@@ -60,10 +60,7 @@ impl Toolchain {
 
     /// Where cargo leaves a module.
     pub fn module(workspace: &Workspace, profile: &str, file: &str) -> PathBuf {
-        Self::target_dir(workspace)
-            .join(TARGET)
-            .join(profile)
-            .join(file)
+        Self::target_dir(workspace).join(TARGET).join(profile).join(file)
     }
 
     /// Whether this compiler brings clippy.
@@ -141,11 +138,7 @@ fn linker() -> Result<PathBuf> {
         .map(|entry| entry.path().join("bin/rust-lld"))
         .find(|path| path.is_file());
     of_rustup
-        .or_else(|| {
-            ["wasm-ld", "wasm-ld-22"]
-                .iter()
-                .find_map(|name| process::find(name))
-        })
+        .or_else(|| ["wasm-ld", "wasm-ld-22"].iter().find_map(|name| process::find(name)))
         .context("no linker for wasm: on Debian, apt-get install lld-22")
 }
 
@@ -167,9 +160,7 @@ fn debian_version() -> Result<String> {
 
 fn has_std(libdir: &Path) -> bool {
     fs::read_dir(libdir).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
     })
 }
 
@@ -208,10 +199,7 @@ fn prepare_debian(workspace: &Workspace) -> Result<()> {
 /// Builds it in the cache and puts it into place in one rename.
 fn build_std(workspace: &Workspace) -> Result<()> {
     let identity = debian_version()?;
-    let number = identity
-        .split_whitespace()
-        .nth(1)
-        .context("rustc names no version")?;
+    let number = identity.split_whitespace().nth(1).context("rustc names no version")?;
     let manifest = format!("/usr/src/rustc-{number}/library/sysroot/Cargo.toml");
     if version::parse(number).is_none() || !Path::new(&manifest).exists() {
         bail!(
@@ -224,10 +212,7 @@ fn build_std(workspace: &Workspace) -> Result<()> {
             .env_remove("RUSTUP_TOOLCHAIN")
             .env("RUSTC", "/usr/bin/rustc")
             .env("RUSTC_BOOTSTRAP", "1")
-            .env(
-                "RUSTFLAGS",
-                "-Zforce-unstable-if-unmarked -Cembed-bitcode=yes",
-            )
+            .env("RUSTFLAGS", "-Zforce-unstable-if-unmarked -Cembed-bitcode=yes")
             .env("__CARGO_DEFAULT_LIB_METADATA", "stablestd")
             .current_dir("/")
             .args([
@@ -254,10 +239,7 @@ fn install_std(deps: &Path, identity: &str) -> Result<()> {
         .with_context(|| format!("cannot make {}", fresh.display()))?;
     for entry in fs::read_dir(deps)? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "rlib")
-        {
+        if path.extension().is_some_and(|extension| extension == "rlib") {
             let name = path.file_name().context("a file without a name")?;
             fs::copy(&path, fresh.join("lib").join(name))?;
         }

@@ -74,19 +74,14 @@ fn load(console: &Console, path: &str, wasm: bool) -> Result<Load> {
     if answer.status != 200 {
         bail!("GET {path} answered {}", answer.status);
     }
-    Ok(Load {
-        path: path.to_owned(),
-        wasm,
-        bytes: answer.transferred,
-    })
+    Ok(Load { path: path.to_owned(), wasm, bytes: answer.transferred })
 }
 
 /// The address under which a page names a file, wherever it stands in the page.
 fn address(page: &str, file: &str) -> Option<String> {
     let at = page.find(file)?;
-    let start = page[..at]
-        .rfind(['"', '\'', '(', ' ', '=', '<', '>', ','])
-        .map_or(0, |before| before + 1);
+    let start =
+        page[..at].rfind(['"', '\'', '(', ' ', '=', '<', '>', ',']).map_or(0, |before| before + 1);
     let path = &page[start..at + file.len()];
     path.starts_with('/').then(|| path.to_owned())
 }
@@ -96,21 +91,11 @@ fn judge(loads: &[Load]) -> Result<()> {
         println!("    {:<44}{:>9} B", load.path, load.bytes);
     }
     let all: u64 = loads.iter().map(|load| load.bytes).sum();
-    let wasm: u64 = loads
-        .iter()
-        .filter(|load| load.wasm)
-        .map(|load| load.bytes)
-        .sum();
-    println!(
-        "    first page without wasm: {} B, at most {WITHOUT_WASM}",
-        all - wasm
-    );
+    let wasm: u64 = loads.iter().filter(|load| load.wasm).map(|load| load.bytes).sum();
+    println!("    first page without wasm: {} B, at most {WITHOUT_WASM}", all - wasm);
     println!("    first page with wasm:    {all} B, at most {WITH_WASM}");
     if all - wasm > WITHOUT_WASM {
-        bail!(
-            "the first page without wasm is {} B, at most {WITHOUT_WASM}",
-            all - wasm
-        );
+        bail!("the first page without wasm is {} B, at most {WITHOUT_WASM}", all - wasm);
     }
     if all > WITH_WASM {
         bail!("the first page with wasm is {all} B, at most {WITH_WASM}");
@@ -124,16 +109,8 @@ mod tests {
 
     fn loads(page: u64, wasm: u64) -> Vec<Load> {
         vec![
-            Load {
-                path: "/system/ops/runs".to_owned(),
-                wasm: false,
-                bytes: page,
-            },
-            Load {
-                path: "/assets/a.wasm".to_owned(),
-                wasm: true,
-                bytes: wasm,
-            },
+            Load { path: "/system/ops/runs".to_owned(), wasm: false, bytes: page },
+            Load { path: "/assets/a.wasm".to_owned(), wasm: true, bytes: wasm },
         ]
     }
 
@@ -150,10 +127,7 @@ mod tests {
     fn an_asset_is_found_however_the_page_names_it() {
         let page = "<link href=\"/assets/a.1.css\"><script>import('/sub/assets/b.2.js')</script>";
         assert_eq!(address(page, "a.1.css").as_deref(), Some("/assets/a.1.css"));
-        assert_eq!(
-            address(page, "b.2.js").as_deref(),
-            Some("/sub/assets/b.2.js")
-        );
+        assert_eq!(address(page, "b.2.js").as_deref(), Some("/sub/assets/b.2.js"));
         assert_eq!(address(page, "c.3.js"), None);
     }
 }

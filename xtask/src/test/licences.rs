@@ -68,10 +68,7 @@ pub fn check(workspace: &Workspace) -> Result<()> {
         serde_json::from_str(&metadata(workspace)?).context("cargo metadata")?;
     let complaints = judge(&metadata.packages, &rules)?;
     if complaints.is_empty() {
-        println!(
-            "{} crates: licences, bans and sources are in order",
-            metadata.packages.len()
-        );
+        println!("{} crates: licences, bans and sources are in order", metadata.packages.len());
         return Ok(());
     }
     bail!(
@@ -83,22 +80,20 @@ pub fn check(workspace: &Workspace) -> Result<()> {
 /// Every crate of every platform, which is what people build from our sources.
 fn metadata(workspace: &Workspace) -> Result<String> {
     let mut cargo = process::command("cargo");
-    cargo
-        .current_dir(&workspace.root)
-        .args(["metadata", "--format-version", "1", "--locked"]);
+    cargo.current_dir(&workspace.root).args(["metadata", "--format-version", "1", "--locked"]);
     // Without network when cargo has all of it; a clean machine fetches what later steps need anyhow.
     process::capture(cargo.arg("--offline")).or_else(|_| {
         process::run_logged(
-            process::command("cargo")
-                .current_dir(&workspace.root)
-                .args(["fetch", "--locked"]),
+            process::command("cargo").current_dir(&workspace.root).args(["fetch", "--locked"]),
             &workspace.logs().join("fetch.log"),
         )?;
-        process::capture(
-            process::command("cargo")
-                .current_dir(&workspace.root)
-                .args(["metadata", "--format-version", "1", "--locked", "--offline"]),
-        )
+        process::capture(process::command("cargo").current_dir(&workspace.root).args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--offline",
+        ]))
     })
 }
 
@@ -112,12 +107,8 @@ fn judge(packages: &[Package], rules: &Rules) -> Result<Vec<String>> {
                 .with_context(|| format!("deny.toml allows `{name}`, which is no licence"))
         })
         .collect::<Result<Vec<_>>>()?;
-    let bans: BTreeMap<_, _> = rules
-        .bans
-        .deny
-        .iter()
-        .map(|ban| (ban.name.as_str(), ban.reason.as_str()))
-        .collect();
+    let bans: BTreeMap<_, _> =
+        rules.bans.deny.iter().map(|ban| (ban.name.as_str(), ban.reason.as_str())).collect();
     let mut complaints = Vec::new();
     for package in packages {
         let Package { name, version, .. } = package;
@@ -146,10 +137,7 @@ fn licence(package: &Package, allowed: &[Licensee]) -> Option<String> {
     };
     // Old crates write MIT/Apache-2.0 and mean OR.
     match Expression::parse_mode(text, ParseMode::LAX) {
-        Err(error) => Some(format!(
-            "`{text}` is no licence expression: {}",
-            error.reason
-        )),
+        Err(error) => Some(format!("`{text}` is no licence expression: {}", error.reason)),
         Ok(expression) => {
             let fits =
                 |wanted: &LicenseReq| allowed.iter().any(|licensee| licensee.satisfies(wanted));
@@ -191,11 +179,7 @@ mod tests {
             "(MIT OR GPL-2.0) AND Unicode-3.0",
             "Apache-2.0 / MIT",
         ] {
-            assert_eq!(
-                complaints("a", Some(fine), None),
-                Vec::<String>::new(),
-                "{fine}"
-            );
+            assert_eq!(complaints("a", Some(fine), None), Vec::<String>::new(), "{fine}");
         }
         for bad in [
             "GPL-3.0-only",

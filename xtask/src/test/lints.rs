@@ -11,9 +11,7 @@ const DENY_WARNINGS: [&str; 3] = ["--", "-D", "warnings"];
 
 pub fn fmt(workspace: &Workspace) -> Result<()> {
     process::run(
-        process::command("cargo")
-            .current_dir(&workspace.root)
-            .args(["fmt", "--all", "--check"]),
+        process::command("cargo").current_dir(&workspace.root).args(["fmt", "--all", "--check"]),
     )
     .context("run `cargo fmt --all`")
 }
@@ -21,9 +19,7 @@ pub fn fmt(workspace: &Workspace) -> Result<()> {
 /// The crate `app` is two programs, one per feature; each has lints of its own.
 pub fn clippy(workspace: &Workspace) -> Result<()> {
     let mut server = build::cargo(workspace, "clippy");
-    server
-        .args(["--workspace", "--exclude", "frontend", "--all-targets"])
-        .args(DENY_WARNINGS);
+    server.args(["--workspace", "--exclude", "frontend", "--all-targets"]).args(DENY_WARNINGS);
     process::run(&mut server).context("for the server")?;
 
     let toolchain = setup::wasm::ensure(workspace)?;
@@ -34,10 +30,7 @@ pub fn clippy(workspace: &Workspace) -> Result<()> {
     if linted {
         browser.args(DENY_WARNINGS);
     } else {
-        println!(
-            "no clippy beside {}: the browser's half is only compiled",
-            toolchain.label
-        );
+        println!("no clippy beside {}: the browser's half is only compiled", toolchain.label);
     }
     process::run(&mut browser).context("for the browser")
 }

@@ -96,10 +96,7 @@ struct Summary {
 }
 
 pub fn run(workspace: &Workspace, parts: &[Part]) -> Result<()> {
-    let mut summary = Summary {
-        since: Instant::now(),
-        outcomes: Vec::new(),
-    };
+    let mut summary = Summary { since: Instant::now(), outcomes: Vec::new() };
     if parts.is_empty() {
         everything(workspace, &mut summary);
     } else {
@@ -116,12 +113,9 @@ fn everything(workspace: &Workspace, summary: &mut Summary) {
         summary.take(part.name(), || part.run(workspace));
     }
     summary.take("assets", || build::assets(workspace).map(drop));
-    let tools = summary.take("control plane", || {
-        crate::control_plane::ensure(&workspace.cache, &workspace.root)
-    });
-    summary.take("unit, store, fleet", || {
-        rust::everything(workspace, tools.as_deref())
-    });
+    let tools = summary
+        .take("control plane", || crate::control_plane::ensure(&workspace.cache, &workspace.root));
+    summary.take("unit, store, fleet", || rust::everything(workspace, tools.as_deref()));
     for part in [Part::Clippy, Part::Size, Part::Budget, Part::Browser] {
         summary.take(part.name(), || part.run(workspace));
     }
@@ -141,45 +135,25 @@ impl Summary {
                 (None, Err(error))
             }
         };
-        self.outcomes.push(Outcome {
-            name,
-            result,
-            time: since.elapsed(),
-        });
+        self.outcomes.push(Outcome { name, result, time: since.elapsed() });
         value
     }
 
     fn close(self) -> Result<()> {
         println!("\n── summary ──");
         for outcome in &self.outcomes {
-            let word = if outcome.result.is_ok() {
-                "ok"
-            } else {
-                "FAILED"
-            };
-            println!(
-                "  {:<22}{word:<8}{:>12}",
-                outcome.name,
-                seconds(outcome.time)
-            );
+            let word = if outcome.result.is_ok() { "ok" } else { "FAILED" };
+            println!("  {:<22}{word:<8}{:>12}", outcome.name, seconds(outcome.time));
             if let Err(error) = &outcome.result {
                 println!("      {}", first_line(&format!("{error:#}")));
             }
         }
-        println!(
-            "  {:<22}{:<8}{:>12}",
-            "all",
-            "",
-            seconds(self.since.elapsed())
-        );
+        println!("  {:<22}{:<8}{:>12}", "all", "", seconds(self.since.elapsed()));
         if process::interrupted() {
             bail!("interrupted");
         }
-        let failed: Vec<_> = self
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.result.is_err())
-            .collect();
+        let failed: Vec<_> =
+            self.outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
         if let [first, ..] = &failed[..] {
             bail!(
                 "{} of {} parts failed; run one of them alone with `cargo xtask test {}`",
@@ -216,28 +190,17 @@ mod tests {
             assert_eq!(Part::parse(part.name()).unwrap(), part);
         }
         assert_eq!(Part::parse("postgres").unwrap(), Part::Store);
-        assert!(
-            Part::parse("all")
-                .unwrap_err()
-                .to_string()
-                .contains("browser")
-        );
+        assert!(Part::parse("all").unwrap_err().to_string().contains("browser"));
     }
 
     #[test]
     fn a_failure_does_not_hide_the_parts_after_it() {
-        let mut summary = Summary {
-            since: Instant::now(),
-            outcomes: Vec::new(),
-        };
+        let mut summary = Summary { since: Instant::now(), outcomes: Vec::new() };
         summary.take("fmt", || -> Result<()> { bail!("run cargo fmt") });
         let seen = summary.take("deny", || Ok(7));
         assert_eq!(seen, Some(7));
         let words = summary.close().unwrap_err().to_string();
-        assert_eq!(
-            words,
-            "1 of 2 parts failed; run one of them alone with `cargo xtask test fmt`"
-        );
+        assert_eq!(words, "1 of 2 parts failed; run one of them alone with `cargo xtask test fmt`");
     }
 
     #[test]

@@ -75,11 +75,7 @@ impl Postgres {
 
         let port = free_port(54_320)?;
         let mut command = unprivileged(&bin.join("postgres"));
-        command
-            .current_dir(&folder.0)
-            .arg("-D")
-            .arg(&data)
-            .args(["-p", &port.to_string()]);
+        command.current_dir(&folder.0).arg("-D").arg(&data).args(["-p", &port.to_string()]);
         for setting in SETTINGS {
             command.args(["-c", setting]);
         }
@@ -108,10 +104,7 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(30));
         }
-        bail!(
-            "Postgres is not ready after {READY_WITHIN:?}. {}",
-            process::tail(log)?
-        )
+        bail!("Postgres is not ready after {READY_WITHIN:?}. {}", process::tail(log)?)
     }
 }
 
@@ -123,16 +116,7 @@ fn unprivileged(program: &Path) -> Command {
     }
     let mut command = process::command("setpriv");
     command
-        .args([
-            "--reuid",
-            USER,
-            "--regid",
-            USER,
-            "--init-groups",
-            "setpriv",
-            "--pdeathsig",
-            "INT",
-        ])
+        .args(["--reuid", USER, "--regid", USER, "--init-groups", "setpriv", "--pdeathsig", "INT"])
         .arg(program);
     command
 }
@@ -171,9 +155,7 @@ mod tests {
         let mut ended = Command::new("true").spawn().unwrap();
         ended.wait().unwrap();
         let dead = temporary.path().join(format!("{PREFIX}{}", ended.id()));
-        let alive = temporary
-            .path()
-            .join(format!("{PREFIX}{}", std::process::id()));
+        let alive = temporary.path().join(format!("{PREFIX}{}", std::process::id()));
         let foreign = temporary.path().join("quarterdeck-other");
         for folder in [&dead, &alive, &foreign] {
             fs::create_dir(folder).unwrap();

@@ -23,11 +23,7 @@ const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
 const FLEET_TOOLS: &str = "FLEET_TOOLS";
 
 pub fn unit(workspace: &Workspace) -> Result<()> {
-    process::run(
-        cargo_test(workspace)
-            .args(["--exclude", "fleet"])
-            .env(ENGINES, "sqlite"),
-    )
+    process::run(cargo_test(workspace).args(["--exclude", "fleet"]).env(ENGINES, "sqlite"))
 }
 
 pub fn store(workspace: &Workspace) -> Result<()> {
@@ -42,11 +38,7 @@ pub fn store(workspace: &Workspace) -> Result<()> {
 pub fn fleet(workspace: &Workspace) -> Result<()> {
     let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
     let mut cargo = build::cargo(workspace, "test");
-    process::run(
-        cargo
-            .args(["--no-fail-fast", "--package", "fleet"])
-            .env(FLEET_TOOLS, tools),
-    )
+    process::run(cargo.args(["--no-fail-fast", "--package", "fleet"]).env(FLEET_TOOLS, tools))
 }
 
 /// All of the above in one run. Without the control plane, all but the fleet.
