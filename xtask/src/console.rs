@@ -80,10 +80,21 @@ impl Console {
 /// The one place that spells the server's flags.
 fn serve(binary: &Path, folder: &Path, address: SocketAddr, metrics: SocketAddr) -> Command {
     let mut command = process::command(binary);
+    forget_settings(&mut command);
     command
         .arg("serve")
         .arg(format!("--listen={address}"))
         .arg(format!("--metrics-listen={metrics}"))
         .arg(format!("--database-url=sqlite:{}", folder.join("quarterdeck.db").display()));
     command
+}
+
+/// Keeps the caller's settings of a real console from a demo or a test, where they would reach a real database.
+pub fn forget_settings(command: &mut Command) {
+    let is_setting = |name: &str| name.starts_with("QUARTERDECK_") || name == "DATABASE_URL";
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_setting) {
+            command.env_remove(name);
+        }
+    }
 }

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! SIGINT, SIGTERM, SIGHUP ─► xtask ─► SIGTERM to the process group of each child ─► waits ─► cleans up ─► ends
-//! SIGKILL ─► xtask is gone ─► the kernel sends each child SIGTERM (setpriv --pdeathsig)
+//! SIGKILL ─► xtask is gone ─► the guard's pipe closes ─► guard: SIGTERM to each group, later SIGKILL
 //! ```
 //!
-//! The kernel ties that last signal to the *thread* that started the child, so children are started
-//! from the main thread only. Must not know what any child is for.
+//! Each child leads a process group, so that what it starts in turn is ended with it. Must not know what any
+//! child is for.
+
+mod guard;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -14,7 +16,6 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -23,6 +24,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::guard::groups;
+
 /// How long a child may take to end by itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -30,19 +33,16 @@ const GRACE: Duration = Duration::from_secs(20);
 const TAIL_LINES: usize = 30;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// Turns the signals that end a program into: end the children, then unwind as after any error.
 pub fn end_children_on_signals() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("no signal handler")?;
     thread::spawn(move || {
         for _ in signals.forever() {
-            if INTERRUPTED.swap(true, Ordering::SeqCst) {
-                // Asked twice: whoever still hangs is not waited for.
-                running().iter().for_each(|group| signal(*group, Signal::KILL));
-            } else {
-                running().iter().for_each(|group| signal(*group, Signal::TERM));
-            }
+            // Asked twice: whoever still hangs is not waited for.
+            let again = INTERRUPTED.swap(true, Ordering::SeqCst);
+            let signal = if again { Signal::KILL } else { Signal::TERM };
+            groups().each(|group| send(group, signal));
         }
     });
     Ok(())
@@ -55,15 +55,8 @@ pub fn interrupted() -> bool {
 
 /// A command whose process ends when xtask does, however xtask ends.
 pub fn command(program: impl AsRef<Path>) -> Command {
-    let program = program.as_ref();
-    let mut command = if have_setpriv() {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
-    // A group of its own, so that whatever the child starts is ended with it.
+    let mut command = Command::new(program.as_ref());
+    // Nothing that xtask starts asks questions, and a group in the background could not read the answers.
     command.process_group(0).stdin(Stdio::null());
     command
 }
@@ -145,7 +138,7 @@ impl Service {
     /// Asks it to end, waits, and ends its whole group when it does not listen.
     fn end(&mut self) {
         let group = self.running.group;
-        signal(group, self.stop);
+        send(group, self.stop);
         let since = Instant::now();
         while since.elapsed() < GRACE {
             if !matches!(self.running.child.try_wait(), Ok(None)) {
@@ -153,7 +146,7 @@ impl Service {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        signal(group, Signal::KILL);
+        send(group, Signal::KILL);
         // Reaps it; an error means that it was reaped before.
         drop(self.running.child.wait());
     }
@@ -180,9 +173,9 @@ impl Running {
         let child =
             command.spawn().with_context(|| format!("cannot start {}", describe(command)))?;
         let group = Pid::from_child(&child);
-        running().push(group);
+        groups().add(group)?;
         if interrupted() {
-            signal(group, Signal::TERM);
+            send(group, Signal::TERM);
         }
         Ok(Self { child, group })
     }
@@ -208,7 +201,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        running().retain(|group| *group != self.group);
+        groups().remove(self.group);
     }
 }
 
@@ -227,32 +220,18 @@ fn check(command: &Command, status: ExitStatus) -> Result<()> {
     Ok(())
 }
 
-/// The command as one would type it, without the wrapper of [`command`].
+/// The command as one would type it.
 fn describe(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
+        .map(|word| word.to_string_lossy())
         .collect();
-    let skip = if words[0] == "setpriv" {
-        words.iter().position(|word| word == "--").map_or(0, |at| at + 1)
-    } else {
-        0
-    };
-    words[skip..].join(" ")
+    words.join(" ")
 }
 
-fn running() -> MutexGuard<'static, Vec<Pid>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn signal(group: Pid, signal: Signal) {
+fn send(group: Pid, signal: Signal) {
     // The group may have ended a moment ago; that is what we wanted.
     let _gone = kill_process_group(group, signal);
-}
-
-fn have_setpriv() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| find("setpriv").is_some())
 }
 
 /// Looks a program up as a shell would.
@@ -287,13 +266,6 @@ pub fn tail(log: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn describes_a_command_without_its_wrapper() {
-        let mut wrapped = command("cargo");
-        wrapped.args(["build", "--release"]);
-        assert_eq!(describe(&wrapped), "cargo build --release");
-    }
 
     #[test]
     fn a_failed_step_shows_the_end_of_its_log() {

@@ -4,10 +4,15 @@ use anyhow::Result;
 
 use crate::build;
 use crate::process;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     build::assets(workspace)?;
     let binary = build::server(workspace)?;
-    process::run(process::command(binary).arg("serve").args(args))
+    let mut console = process::command(binary);
+    // The console refuses variables that look like its settings and are none; these are xtask's.
+    for name in workspace::VARIABLES {
+        console.env_remove(name);
+    }
+    process::run(console.arg("serve").args(args))
 }

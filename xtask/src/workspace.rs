@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+/// What the user may tell xtask, apart from cargo's own variables.
+pub const VARIABLES: [&str; 2] = [CACHE, WASM];
+const CACHE: &str = "QUARTERDECK_CACHE";
+pub const WASM: &str = "QUARTERDECK_WASM";
+
 /// The paths that every command starts from.
 #[derive(Debug, Clone)]
 pub struct Workspace {
@@ -59,8 +64,9 @@ impl Workspace {
 }
 
 fn cache_folder() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os("QUARTERDECK_CACHE").filter(|value| !value.is_empty()) {
-        return std::path::absolute(folder).context("QUARTERDECK_CACHE is not a usable path");
+    if let Some(folder) = env::var_os(CACHE).filter(|value| !value.is_empty()) {
+        return std::path::absolute(folder)
+            .with_context(|| format!("{CACHE} is not a usable path"));
     }
     let home =
         env::home_dir().context("no home folder: set QUARTERDECK_CACHE to a folder of yours")?;

@@ -16,7 +16,7 @@ use super::debian::{self, Missing};
 use super::version;
 use crate::process;
 use crate::progress::step;
-use crate::workspace::Workspace;
+use crate::workspace::{WASM, Workspace};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -73,7 +73,7 @@ impl Toolchain {
 }
 
 pub fn ensure(workspace: &Workspace) -> Result<Toolchain> {
-    let debian_only = std::env::var_os("QUARTERDECK_WASM").is_some_and(|value| value == "debian");
+    let debian_only = std::env::var_os(WASM).is_some_and(|value| value == "debian");
     if !debian_only && on_path()? {
         return Ok(path_toolchain());
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use crate::build::{self, hash};
+use crate::console;
 use crate::process;
 use crate::progress::step;
 use crate::setup;
@@ -25,14 +26,16 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     packages(workspace, &folder)?;
     build::assets(workspace)?;
     let server = build::server(workspace)?;
-    process::run(
-        process::command("npx")
-            .current_dir(&folder)
-            .env("QUARTERDECK_BIN", server)
-            .env("CHROMIUM", chromium)
-            .args(["--no-install", "playwright", "test"]),
+    let mut playwright = process::command("npx");
+    console::forget_settings(&mut playwright);
+    playwright
+        .current_dir(&folder)
+        .env("QUARTERDECK_BIN", server)
+        .env("CHROMIUM", chromium)
+        .args(["--no-install", "playwright", "test"]);
+    process::run(&mut playwright).context(
+        "traces and screenshots are in end2end/tests/results; `npx playwright test --help` there narrows it down",
     )
-    .context("its report is in end2end/tests/results; `npx playwright test --help` there narrows it down")
 }
 
 fn packages(workspace: &Workspace, folder: &Path) -> Result<()> {

@@ -108,16 +108,13 @@ impl Postgres {
     }
 }
 
-/// The command, as a user that Postgres accepts. The inner wrapper comes after the change of user, which
-/// makes the kernel forget what the outer one asked for.
+/// The command, as a user that Postgres accepts.
 fn unprivileged(program: &Path) -> Command {
     if !geteuid().is_root() {
         return process::command(program);
     }
     let mut command = process::command("setpriv");
-    command
-        .args(["--reuid", USER, "--regid", USER, "--init-groups", "setpriv", "--pdeathsig", "INT"])
-        .arg(program);
+    command.args(["--reuid", USER, "--regid", USER, "--init-groups"]).arg(program);
     command
 }
 
