@@ -1,1 +1,15 @@
-//! What the browser may see.
+//! What the browser may see: the types that cross the wire, the pages, the islands.
+//!
+//! Must not know sqlx, kube, openidconnect or any other thing that only the server may know; what a page
+//! needs from there it takes from context, through a domain's `service` trait.
+
+pub mod error;
+pub mod events;
+pub mod identity;
+pub mod list;
+pub mod operations;
+pub mod paths;
+#[cfg(feature = "ssr")]
+pub mod request;
+#[cfg(feature = "ssr")]
+pub mod time;

@@ -1,0 +1,294 @@
+//! The one error that leaves the server, its status code, and every sentence that a person reads about it.
+//!
+//! Variants hold ids and enums only, never free text: what arrives in a link or a form can then not put
+//! words in our mouth. What went wrong inside is logged where it was handled, under the trace id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Capability;
+
+/// Why a call did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ApiError {
+    #[error("Sign in to go on.")]
+    SignIn,
+    #[error("This needs the capability {}.", .0.as_str())]
+    Forbidden(Capability),
+    /// Also the answer to "exists but not yours".
+    #[error("{} not found.", .0.label())]
+    NotFound(Thing),
+    #[error("{}", .0.sentence())]
+    Conflict(Conflict),
+    #[error("{}", Violation::sentences(.0))]
+    Invalid(Vec<Violation>),
+    #[error("The request is larger than this address takes.")]
+    TooLarge,
+    #[error("The request must be sent as JSON (Content-Type: application/json).")]
+    UnsupportedMediaType,
+    #[error("This address does not answer that method.")]
+    MethodNotAllowed,
+    #[error("This request did not come from one of our own pages.")]
+    CrossSite,
+    #[error("Too many requests; try again in {retry_after_s} s.")]
+    RateLimited { retry_after_s: u32 },
+    #[error("{} is not available right now; nothing was changed.", .0.label())]
+    Unavailable(Dependency),
+    #[error("The answer took too long; nothing is known to have changed.")]
+    Timeout,
+    #[error("Something went wrong on our side. Quote {0} when you report it.")]
+    Internal(String),
+    /// The call between browser and server failed before or after the server's own code.
+    #[error("{}", .0.sentence())]
+    Transport(Transport),
+}
+
+/// What can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Thing {
+    Page,
+    Operation,
+    OperationType,
+    Workspace,
+    Tenant,
+    Schema,
+}
+
+/// What stands against a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Conflict {
+    /// The same `Idempotency-Key` came before with another body.
+    IdempotencyKeyReused,
+    /// The type allows one active run per target.
+    AlreadyActive,
+    /// The server refuses every change (`--read-only`).
+    ReadOnly,
+    /// Somebody else changed it between reading and writing.
+    Changed,
+}
+
+/// What the server stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dependency {
+    Database,
+    Shutdown,
+}
+
+/// Where a server function's call broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Transport {
+    Args,
+    Network,
+    Answer,
+}
+
+/// One field that breaks one rule. `field` is the field's key, as the client spelled it (cut at 64 characters).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Violation {
+    pub field: String,
+    pub rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Rule {
+    Required,
+    UnknownField,
+    /// The allowed values are ours, so they may be said.
+    OneOf {
+        allowed: Vec<String>,
+    },
+    Range {
+        min: i64,
+        max: i64,
+    },
+    Length {
+        min: u32,
+        max: u32,
+    },
+    Malformed {
+        expected: Expected,
+    },
+    NulByte,
+    Repeated,
+    /// `page` ends at row 10 000; beyond it `cursor` goes on.
+    UseCursor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    Json,
+    Integer,
+    Text,
+    Time,
+    Object,
+    Cursor,
+    Utf8,
+}
+
+impl ApiError {
+    /// The HTTP status: the one place where it is chosen.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::SignIn => 401,
+            Self::Forbidden(_) | Self::CrossSite => 403,
+            Self::NotFound(_) => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Conflict(_) => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::Invalid(violations) if violations.iter().all(|v| v.rule.is_syntax()) => 400,
+            Self::Transport(Transport::Args) => 400,
+            Self::Invalid(_) => 422,
+            Self::RateLimited { .. } => 429,
+            Self::Internal(_) | Self::Transport(_) => 500,
+            Self::Unavailable(_) => 503,
+            Self::Timeout => 504,
+        }
+    }
+
+    /// The `error_code` of seed 002's `ErrorResponse`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SignIn => "AUTH_FAILED",
+            Self::Forbidden(_) => "PERMISSION_DENIED",
+            Self::NotFound(thing) => thing.code(),
+            Self::Conflict(conflict) => conflict.code(),
+            Self::Invalid(_) | Self::Transport(Transport::Args) => "VALIDATION_FAILED",
+            Self::TooLarge => "REQUEST_TOO_LARGE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::CrossSite => "CROSS_SITE_REQUEST",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Self::Timeout => "TIMEOUT",
+            Self::Internal(_) | Self::Transport(_) => "INTERNAL_ERROR",
+        }
+    }
+
+    pub fn invalid(field: impl Into<String>, rule: Rule) -> Self {
+        Self::Invalid(vec![Violation::new(field, rule)])
+    }
+}
+
+impl Violation {
+    pub fn new(field: impl Into<String>, rule: Rule) -> Self {
+        let field: String = field.into();
+        Self { field: field.chars().take(64).collect(), rule }
+    }
+
+    pub fn sentence(&self) -> String {
+        let field = &self.field;
+        match &self.rule {
+            Rule::Required => format!("`{field}` is required."),
+            Rule::UnknownField => format!("`{field}` is not a field of this request."),
+            Rule::OneOf { allowed } => format!("`{field}` must be one of {}.", allowed.join(", ")),
+            Rule::Range { min, max } => format!("`{field}` must be between {min} and {max}."),
+            Rule::Length { min, max } => format!("`{field}` must have {min} to {max} characters."),
+            Rule::Malformed { expected } => format!("`{field}` must be {}.", expected.label()),
+            Rule::NulByte => format!("`{field}` must not contain a NUL byte."),
+            Rule::Repeated => format!("`{field}` may stand only once."),
+            Rule::UseCursor => {
+                format!("`{field}` reaches no further than row 10 000; go on with `cursor`.")
+            }
+        }
+    }
+
+    fn sentences(violations: &[Self]) -> String {
+        violations.iter().map(Self::sentence).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Rule {
+    /// Whether the request could not be read at all (400), as against read and refused (422).
+    fn is_syntax(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed { expected: Expected::Json | Expected::Utf8 } | Self::NulByte
+        )
+    }
+}
+
+impl Expected {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Json => "valid JSON",
+            Self::Integer => "a whole number",
+            Self::Text => "text",
+            Self::Time => "an RFC 3339 time such as 2026-11-21T09:30:00Z",
+            Self::Object => "an object",
+            Self::Cursor => "a cursor from an earlier answer",
+            Self::Utf8 => "UTF-8 text",
+        }
+    }
+}
+
+impl Thing {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Page => "Page",
+            Self::Operation => "Operation",
+            Self::OperationType => "Operation type",
+            Self::Workspace => "Workspace",
+            Self::Tenant => "Tenant",
+            Self::Schema => "Schema",
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::Page => "NOT_FOUND",
+            Self::Operation => "OPERATION_NOT_FOUND",
+            Self::OperationType => "OPERATION_TYPE_NOT_FOUND",
+            Self::Workspace => "WORKSPACE_NOT_FOUND",
+            Self::Tenant => "TENANT_NOT_FOUND",
+            Self::Schema => "SCHEMA_NOT_FOUND",
+        }
+    }
+}
+
+impl Conflict {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::IdempotencyKeyReused => {
+                "This Idempotency-Key was used before with another request."
+            }
+            Self::AlreadyActive => "An operation of this type is already active for this target.",
+            Self::ReadOnly => "This console runs read-only; nothing can be changed.",
+            Self::Changed => "It was changed in the meantime; nothing was done. Look again.",
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::AlreadyActive => "OPERATION_ALREADY_ACTIVE",
+            Self::ReadOnly => "READ_ONLY",
+            Self::Changed => "CHANGED_MEANWHILE",
+        }
+    }
+}
+
+impl Dependency {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Database => "The database",
+            Self::Shutdown => "The console is stopping and",
+        }
+    }
+}
+
+impl Transport {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Args => "The call's arguments could not be read.",
+            Self::Network => {
+                "The console could not be reached. Check the connection and try again."
+            }
+            Self::Answer => "The console's answer could not be read. Reload the page.",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! News that something changed. A notice carries no content: whoever hears it asks again, with their own rights.
+
+use serde::{Deserialize, Serialize};
+
+/// What goes over `/events/stream` as `data`, with `seq` as the event's id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Notice {
+    pub seq: i64,
+    /// `operations`, …: what a live region names in `data-topics`.
+    pub topic: String,
+    /// The thing that changed.
+    pub id: String,
+}

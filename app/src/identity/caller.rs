@@ -1,0 +1,150 @@
+//! The caller, carried through every call, and the permit that proves one right.
+//!
+//! A service method that needs a right takes `&Permit<R>`; only [`permit`] makes one, and it reports the
+//! refusal, so a right can be neither forgotten nor refused in silence.
+
+use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::Capability;
+use crate::error::ApiError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerKind {
+    User,
+    ApiKey,
+    Outpost,
+    System,
+}
+
+impl CallerKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::ApiKey => "api_key",
+            Self::Outpost => "outpost",
+            Self::System => "system",
+        }
+    }
+}
+
+/// Which workspaces a grant reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Everything,
+    Workspaces(BTreeSet<i64>),
+}
+
+impl Reach {
+    pub fn includes(&self, workspace_id: i64) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Workspaces(ids) => ids.contains(&workspace_id),
+        }
+    }
+}
+
+/// Where refusals are written down.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    async fn refused(&self, caller: &Caller, capability: Capability);
+}
+
+/// Who is asking.
+#[derive(Clone)]
+pub struct Caller {
+    pub kind: CallerKind,
+    pub id: String,
+    pub name: String,
+    /// Correlates log lines, audit rows and error pages of one request.
+    pub request_id: String,
+    /// The peer's address, after trusted proxies; none for the system itself.
+    pub address: Option<std::net::IpAddr>,
+    grants: Vec<(Capability, Reach)>,
+    gate: Arc<dyn Gate>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.kind.as_str(), self.id)
+    }
+}
+
+impl Caller {
+    pub fn new(
+        kind: CallerKind,
+        id: impl Into<String>,
+        name: impl Into<String>,
+        grants: Vec<(Capability, Reach)>,
+        gate: Arc<dyn Gate>,
+    ) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            name: name.into(),
+            request_id: String::new(),
+            address: None,
+            grants,
+            gate,
+        }
+    }
+
+    /// Whether to draw an action. Drawing is no permission: the service asks for a [`Permit`] all the same.
+    pub fn may(&self, capability: Capability) -> bool {
+        self.grants.iter().any(|(granted, _)| *granted == capability)
+    }
+
+    /// The workspaces that `capability` reaches, or none when the caller lacks it.
+    pub fn reach(&self, capability: Capability) -> Option<Reach> {
+        let mut found: Option<Reach> = None;
+        for (_, reach) in self.grants.iter().filter(|(granted, _)| *granted == capability) {
+            found = Some(match (found, reach) {
+                (Some(Reach::Everything), _) | (_, Reach::Everything) => Reach::Everything,
+                (Some(Reach::Workspaces(mut all)), Reach::Workspaces(more)) => {
+                    all.extend(more);
+                    Reach::Workspaces(all)
+                }
+                (None, reach) => reach.clone(),
+            });
+        }
+        found
+    }
+}
+
+/// A right, as a type: `operations::Manage` names the capability that it stands for.
+pub trait Right: Send + Sync + 'static {
+    const CAPABILITY: Capability;
+}
+
+/// Proof that the caller holds `R`, with the workspaces it reaches. Lists must be given [`Permit::reach`].
+pub struct Permit<R: Right> {
+    caller: Caller,
+    reach: Reach,
+    right: PhantomData<R>,
+}
+
+impl<R: Right> Permit<R> {
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+}
+
+/// Asks for a capability that is known at run time only: an operation type's own.
+pub async fn require(caller: &Caller, capability: Capability) -> Result<Reach, ApiError> {
+    if let Some(reach) = caller.reach(capability) {
+        return Ok(reach);
+    }
+    caller.gate.refused(caller, capability).await;
+    Err(ApiError::Forbidden(capability))
+}
+
+/// The only maker of permits. A refusal is reported to the caller's gate before it is answered.
+pub async fn permit<R: Right>(caller: &Caller) -> Result<Permit<R>, ApiError> {
+    let reach = require(caller, R::CAPABILITY).await?;
+    Ok(Permit { caller: caller.clone(), reach, right: PhantomData })
+}

@@ -1,0 +1,1 @@
+//! What the islands of this domain call.

@@ -1,0 +1,10 @@
+//! Operation runs: what a person or a schedule asked for and would look up later.
+
+pub mod calls;
+#[cfg(feature = "ssr")]
+pub mod model;
+#[cfg(feature = "ssr")]
+mod service;
+
+#[cfg(feature = "ssr")]
+pub use service::{Manage, Operations, View};

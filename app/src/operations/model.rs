@@ -1,0 +1,228 @@
+//! The operation run as it crosses the wire, its rules from values alone, and the filters of its lists.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    identity::Capability,
+    list::{Choice, Filter, FilterKind},
+    time::Micros,
+};
+
+/// Where a run is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Queued,
+    Running,
+    Completed,
+}
+
+/// How it ended; `pending` until it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StepStatus {
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    /// An earlier step failed, so this one never ran.
+    Skipped,
+}
+
+macro_rules! words {
+    ($type:ident: $($variant:ident = $word:literal),+ $(,)?) => {
+        impl $type {
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = ();
+
+            fn from_str(word: &str) -> Result<Self, ()> {
+                match word { $($word => Ok(Self::$variant),)+ _ => Err(()) }
+            }
+        }
+    };
+}
+
+words!(Status: Queued = "queued", Running = "running", Completed = "completed");
+words!(Outcome: Pending = "pending", Succeeded = "succeeded", Failed = "failed");
+words!(StepStatus: Pending = "pending", Running = "running", Succeeded = "succeeded", Failed = "failed", Skipped = "skipped");
+
+/// A workspace or tenant, named for those who read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Named {
+    pub id: i64,
+    pub name: String,
+}
+
+/// One operation run, as seed 003 spells it, with our own fields beside (DECIDED 20, 37).
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct OperationRun {
+    pub id: i64,
+    pub workspace_id: i64,
+    pub tenant_id: Option<i64>,
+    pub workspace: Named,
+    pub tenant: Option<Named>,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// From the catalog; the type itself when the catalog no longer has it.
+    pub type_label: String,
+    pub status: Status,
+    pub outcome: Outcome,
+    pub initiator_kind: String,
+    pub initiator_id: Option<String>,
+    pub initiator_name: Option<String>,
+    /// `cluster:…`, `agent:…`; null when the run concerns the console itself.
+    pub target: Option<String>,
+    pub target_label: Option<String>,
+    pub queue: String,
+    pub priority: i64,
+    pub attempt: i64,
+    pub error_summary: Option<String>,
+    pub error_fingerprint: Option<String>,
+    pub input: serde_json::Value,
+    /// Triage and the type's own facts.
+    pub context: serde_json::Value,
+    pub scheduled_at: Micros,
+    pub created_at: Micros,
+    pub started_at: Option<Micros>,
+    pub completed_at: Option<Micros>,
+}
+
+/// One step of a run, in the order in which the type does them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Step {
+    pub position: i64,
+    pub name: String,
+    pub label: String,
+    pub status: StepStatus,
+    /// What was found or what went wrong, in the words of the thing itself.
+    pub detail: Option<String>,
+    pub started_at: Option<Micros>,
+    pub completed_at: Option<Micros>,
+}
+
+/// What the detail page shows.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct OperationDetail {
+    #[serde(flatten)]
+    pub run: OperationRun,
+    pub steps: Vec<Step>,
+}
+
+/// An entry of the catalog, as its runbook page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OperationType {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub label: String,
+    /// One sentence: what it does and what it touches.
+    pub summary: String,
+    pub capability: Capability,
+    /// Whether this caller may start it.
+    pub startable: bool,
+    /// Markdown of the runbook, from the product.
+    pub runbook: String,
+    /// "every 5 minutes", when a schedule starts it too.
+    pub schedule: Option<String>,
+    pub last_run: Option<LastRun>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LastRun {
+    pub id: i64,
+    pub status: Status,
+    pub outcome: Outcome,
+    pub created_at: Micros,
+}
+
+/// The body of `POST /api/v1/operations`.
+#[derive(Clone, Debug, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartOperation {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub input: serde_json::Value,
+    /// 1 (`platform`) when absent.
+    pub workspace_id: Option<i64>,
+    pub tenant_id: Option<i64>,
+    pub target: Option<String>,
+    /// −100 (last) to 100 (first); 0 when absent.
+    pub priority: Option<i64>,
+    pub scheduled_at: Option<Micros>,
+}
+
+/// What starting gave: a new run, or the one that the same `Idempotency-Key` gave before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Started {
+    pub run: OperationRun,
+    pub created: bool,
+}
+
+const STATUSES: &[Choice] = &[
+    Choice { value: "queued", label: "queued" },
+    Choice { value: "running", label: "running" },
+    Choice { value: "completed", label: "completed" },
+];
+
+const OUTCOMES: &[Choice] = &[
+    Choice { value: "pending", label: "pending" },
+    Choice { value: "succeeded", label: "succeeded" },
+    Choice { value: "failed", label: "failed" },
+];
+
+/// The filters of `/system/ops/runs` and of `GET /api/v1/operations`.
+pub const FILTERS: &[Filter] = &[
+    Filter {
+        key: "q",
+        label: "Search error, target, initiator",
+        kind: FilterKind::Search,
+        column: "search_text",
+    },
+    Filter { key: "type", label: "Type", kind: FilterKind::Exact, column: "type" },
+    Filter { key: "status", label: "Status", kind: FilterKind::OneOf(STATUSES), column: "status" },
+    Filter {
+        key: "outcome",
+        label: "Outcome",
+        kind: FilterKind::OneOf(OUTCOMES),
+        column: "outcome",
+    },
+    Filter {
+        key: "workspace_id",
+        label: "Workspace",
+        kind: FilterKind::Integer,
+        column: "workspace_id",
+    },
+    Filter { key: "tenant_id", label: "Tenant", kind: FilterKind::Integer, column: "tenant_id" },
+    Filter {
+        key: "initiator",
+        label: "Initiator",
+        kind: FilterKind::Exact,
+        column: "initiator_name",
+    },
+    Filter {
+        key: "created_after",
+        label: "Created from",
+        kind: FilterKind::Since,
+        column: "created_at",
+    },
+    Filter {
+        key: "created_before",
+        label: "Created before",
+        kind: FilterKind::Until,
+        column: "created_at",
+    },
+];

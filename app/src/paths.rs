@@ -1,0 +1,65 @@
+//! Every URL of the product, once. Links are made by these functions alone.
+
+use std::sync::OnceLock;
+
+static BASE: OnceLock<String> = OnceLock::new();
+
+/// Sets the sub-path under which the console is published (`""` or `/console`). Called once, at start.
+pub fn set_base(base: impl Into<String>) {
+    let _ = BASE.set(base.into());
+}
+
+pub fn base() -> &'static str {
+    BASE.get().map_or("", String::as_str)
+}
+
+fn under(path: &str) -> String {
+    format!("{}{path}", base())
+}
+
+/// What the router matches; the base is stripped before.
+pub mod route {
+    pub const HOME: &str = "/";
+    pub const RUNS: &str = "/system/ops/runs";
+    pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const RUNBOOKS: &str = "/system/ops/runbooks";
+    pub const TASKS: &str = "/settings/tasks";
+    pub const EVENTS_STREAM: &str = "/events/stream";
+    pub const API_OPERATIONS: &str = "/api/v1/operations";
+    pub const API_OPERATION: &str = "/api/v1/operations/{id}";
+    pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const OPENAPI: &str = "/api/openapi.json";
+    pub const SCHEMA: &str = "/api/schemas/{file}";
+}
+
+pub fn home() -> String {
+    under(route::HOME)
+}
+
+pub fn runs() -> String {
+    under(route::RUNS)
+}
+
+/// The list with these filters: its URL is its whole state.
+pub fn runs_where(query: &crate::list::ListQuery) -> String {
+    match query.to_query_string() {
+        query if query.is_empty() => runs(),
+        query => format!("{}?{query}", runs()),
+    }
+}
+
+pub fn run(id: i64) -> String {
+    under(&route::RUN.replace("{id}", &id.to_string()))
+}
+
+pub fn runbooks() -> String {
+    under(route::RUNBOOKS)
+}
+
+pub fn tasks() -> String {
+    under(route::TASKS)
+}
+
+pub fn events_stream() -> String {
+    under(route::EVENTS_STREAM)
+}

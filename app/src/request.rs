@@ -1,0 +1,102 @@
+//! What a page may know about the request that it answers. Given in context to each render.
+
+use jiff::tz::TimeZone;
+use leptos::prelude::use_context;
+
+use crate::{error::ApiError, identity::Caller, time::Micros};
+
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// Without the base.
+    pub path: String,
+    /// The query as it came, without `?`.
+    pub query: String,
+    /// The query, decoded; pairs that are not UTF-8 were refused before.
+    pub pairs: Vec<(String, String)>,
+    pub now: Micros,
+    /// The viewer's zone, and whether they ever told it.
+    pub zone: Zone,
+    pub request_id: String,
+    pub caller: Option<Caller>,
+    pub assets: Assets,
+    pub banner: Option<Banner>,
+    pub flash: Option<Flash>,
+    /// A form of this page that was posted and refused.
+    pub refused: Option<RefusedForm>,
+    /// The page that the server decided on without the router: an error.
+    pub failed: Option<ApiError>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Zone {
+    pub tz: TimeZone,
+    /// `Europe/Lisbon`, or `UTC` until the browser has told.
+    pub name: String,
+    pub told: bool,
+}
+
+/// The hashed URLs of what the shell loads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assets {
+    pub css: String,
+    pub js: String,
+    pub wasm: String,
+    pub favicon: String,
+}
+
+/// A line above every page, in the words of the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Banner {
+    /// Until identity lands: loopback only, everyone is admin.
+    EveryoneIsAdmin,
+}
+
+/// What the last request did, told once on the next page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flash {
+    OperationStarted(i64),
+    OperationExists(i64),
+}
+
+/// A refused form: drawn again with what was typed. Secrets are never put in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedForm {
+    /// The form's own name, since a page may have several.
+    pub form: &'static str,
+    pub values: Vec<(String, String)>,
+    pub error: ApiError,
+}
+
+impl PageRequest {
+    /// The request in context. Absent only while the routes are listed at start.
+    pub fn from_context() -> Option<Self> {
+        use_context()
+    }
+}
+
+impl Flash {
+    /// As kept in a short-lived cookie.
+    pub fn to_cookie(self) -> String {
+        match self {
+            Self::OperationStarted(id) => format!("operation-started.{id}"),
+            Self::OperationExists(id) => format!("operation-exists.{id}"),
+        }
+    }
+
+    /// Anything that we did not write ourselves says nothing.
+    pub fn from_cookie(value: &str) -> Option<Self> {
+        let (kind, id) = value.split_once('.')?;
+        let id = id.parse().ok().filter(|id| *id > 0)?;
+        match kind {
+            "operation-started" => Some(Self::OperationStarted(id)),
+            "operation-exists" => Some(Self::OperationExists(id)),
+            _ => None,
+        }
+    }
+}
+
+impl RefusedForm {
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.values.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
