@@ -1,0 +1,24 @@
+//! A background task as its status page shows it.
+
+use crate::time::Micros;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskStatus {
+    Running,
+    BackingOff,
+    Stopped,
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskState {
+    pub name: String,
+    /// One sentence: what it is for.
+    pub what: String,
+    pub state: TaskStatus,
+    pub restarts: u64,
+    pub last_error: Option<String>,
+    /// When it came into this state.
+    pub since: Micros,
+    pub last_beat: Option<Micros>,
+}
