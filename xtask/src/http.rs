@@ -22,10 +22,10 @@ pub fn get(server: SocketAddr, path: &str, accept_encoding: &str) -> Result<Answ
     let asked = || -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
-        write!(
-            stream,
+        let request = format!(
             "GET {path} HTTP/1.0\r\nHost: {server}\r\nAccept-Encoding: {accept_encoding}\r\n\r\n"
-        )?;
+        );
+        stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         Ok(bytes)
