@@ -4,6 +4,7 @@
 //! needs from there it takes from context, through a domain's `service` trait.
 
 pub mod error;
+mod error_wire;
 pub mod events;
 pub mod identity;
 pub mod list;

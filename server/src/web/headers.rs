@@ -18,7 +18,7 @@ use crate::console::Console;
 
 /// On every answer. `same-origin` for the referrer: other origins learn nothing, our own forms still know
 /// where they came from.
-const ALWAYS: &[(HeaderName, &str)] = &[
+static ALWAYS: [(HeaderName, &str); 6] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "same-origin"),
@@ -41,7 +41,7 @@ pub async fn layer(
 ) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    for (name, value) in ALWAYS {
+    for (name, value) in &ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     let policy = if is_html(headers) { of_page(&arrival.nonce) } else { NOTHING.to_owned() };

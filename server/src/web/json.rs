@@ -1,7 +1,7 @@
 //! JSON bodies, in and out. A body that cannot be used is refused with the field and the rule that it
 //! broke; what the decoder says about it never leaves this module.
 
-use app::error::{ApiError, Expected, Rule, Violation};
+use app::error::{ApiError, Expected, Rule};
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
@@ -146,7 +146,7 @@ fn find_nul(value: &Value, path: String) -> Option<String> {
 
 /// All violations of one field, for tests of other modules.
 #[cfg(test)]
-pub fn violation(error: ApiError) -> Violation {
+pub fn violation(error: ApiError) -> app::error::Violation {
     match error {
         ApiError::Invalid(mut violations) => violations.remove(0),
         other => panic!("{other:?} names no field"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn of<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> (String, Rule) {
-        let Violation { field, rule } = violation(read::<T>(text.as_bytes()).expect_err(text));
+        let app::error::Violation { field, rule } = violation(read::<T>(text.as_bytes()).expect_err(text));
         (field, rule)
     }
 
