@@ -4,7 +4,6 @@
 //! needs from there it takes from context, through a domain's `service` trait.
 
 pub mod error;
-mod error_wire;
 pub mod events;
 pub mod identity;
 pub mod list;
@@ -12,9 +11,5 @@ pub mod operations;
 pub mod paths;
 #[cfg(feature = "ssr")]
 pub mod request;
-#[cfg(feature = "ssr")]
-pub mod settings;
-#[cfg(feature = "ssr")]
-pub mod shell;
 #[cfg(feature = "ssr")]
 pub mod time;
