@@ -1,4 +1,4 @@
-//! What the console knows about itself: for now, its background tasks.
+//! How this console itself is doing: its background tasks. Knows no domain.
 
 pub mod model;
 pub mod pages;
