@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Event, Namespace, Node, Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::practice::{HARBOUR, LIMIT, admin, eventually_in, fleet};
+use crate::practice::{HARBOUR, LIMIT, admin, eventually_in};
 
 /// A config map that no other test knows.
 async fn own_config_map(client: &Client, name: &str) -> Api<ConfigMap> {
@@ -23,7 +22,7 @@ async fn own_config_map(client: &Client, name: &str) -> Api<ConfigMap> {
 }
 
 /// The next event of a watch, or nothing when the server has closed it.
-async fn next<K>(
+pub async fn next<K>(
     events: &mut (impl Stream<Item = kube::Result<WatchEvent<K>>> + Unpin),
 ) -> Option<kube::Result<WatchEvent<K>>> {
     tokio::time::timeout(LIMIT, events.next()).await.expect("the watch says something in time")
@@ -57,39 +56,6 @@ async fn pages_add_up_to_the_list() {
     }
     assert!(pages >= 3, "{pages} pages of 4");
     assert_eq!(names, whole.iter().map(ResourceExt::name_any).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn a_page_whose_list_is_forgotten_is_gone() {
-    let client = admin(HARBOUR).await;
-    let maps = own_config_map(&client, "forgotten").await;
-    let now = maps.list(&ListParams::default()).await.expect("a list").metadata.resource_version;
-    compact_etcd(&now.expect("a version")).await;
-
-    let namespaces = Api::<Namespace>::all(client);
-    let page = namespaces.list(&ListParams::default().limit(2)).await.expect("a page");
-    let ancient = with_version(&page.metadata.continue_.expect("there is more"), 2);
-    let params = ListParams::default().limit(2).continue_token(&ancient);
-    let error = namespaces.list(&params).await.expect_err("that list is gone");
-    let kube::Error::Api(status) = error else { panic!("not the API server's word: {error}") };
-    assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
-}
-
-/// Makes etcd forget all that was before a revision, as it does by itself every five minutes.
-async fn compact_etcd(revision: &str) {
-    let url = format!("{}/v3/kv/compaction", fleet().etcd);
-    let body = json!({ "revision": revision, "physical": true });
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let answer = http.post(url).json(&body).send().await.expect("etcd answers");
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
-}
-
-/// The same place in the same list, as it was at another version.
-fn with_version(token: &str, version: u64) -> String {
-    let decoded = BASE64_URL_SAFE_NO_PAD.decode(token).expect("base64");
-    let mut place: Value = serde_json::from_slice(&decoded).expect("a place in a list");
-    place["rv"] = version.into();
-    BASE64_URL_SAFE_NO_PAD.encode(place.to_string())
 }
 
 #[tokio::test]
@@ -137,29 +103,6 @@ async fn a_streaming_list_ends_with_its_mark() {
         }
     }
     assert_eq!(count, 3);
-}
-
-#[tokio::test]
-async fn a_watch_from_too_far_back_is_gone_and_a_new_list_resumes_it() {
-    let client = admin(HARBOUR).await;
-    let maps = own_config_map(&client, "resumed").await;
-    let params = WatchParams::default().fields("metadata.name=resumed");
-
-    let mut events = maps.watch(&params, "1").await.expect("a watch").boxed();
-    let first = next(&mut events).await.expect("an answer");
-    let status = match first {
-        Ok(WatchEvent::Error(status)) | Err(kube::Error::Api(status)) => status,
-        other => panic!("410 was due, not {other:?}"),
-    };
-    assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
-
-    let anew = maps.list(&ListParams::default()).await.expect("a list").metadata.resource_version;
-    patch_turn(&maps, "resumed", "1").await;
-    let mut events = maps.watch(&params, &anew.expect("a version")).await.expect("a watch").boxed();
-    match next(&mut events).await.expect("an event").expect("no error") {
-        WatchEvent::Modified(map) => assert_eq!(map.data.expect("data")["turn"], "1"),
-        other => panic!("the change in between was due, not {other:?}"),
-    }
 }
 
 async fn patch_turn(maps: &Api<ConfigMap>, name: &str, turn: &str) {

@@ -89,6 +89,7 @@ async fn down_ends_the_fleet_in_order() {
     let mut process = start(&folder, 1);
     await_ready(&folder);
     let family = family(process.id());
+    let _stdin = process.stdin.take();
     let down =
         Command::new(env!("CARGO_BIN_EXE_fleet")).args(["down", "--dir"]).arg(&folder).status();
     assert!(down.expect("the command runs").success());

@@ -5,6 +5,7 @@
 mod access;
 mod api;
 mod ending;
+mod gone;
 mod life;
 mod pods;
 mod practice;

@@ -1,6 +1,8 @@
 //! What goes through an API server to nodes and pods: logs, exec, port-forward, the service proxy.
 
 use futures::{AsyncBufReadExt, StreamExt, TryStreamExt};
+use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
@@ -88,16 +90,22 @@ async fn exec_carries_standard_input() {
 async fn a_forwarded_port_reaches_the_program() {
     let (pods, pod) = echo().await;
     let mut forward = pods.portforward(&pod, &[8080]).await.expect("a port-forward");
-    let mut stream = forward.take_stream(8080).expect("a stream");
-    let request = b"GET /through/the/port HTTP/1.1\r\nhost: echo\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.expect("written");
-    let mut answer = String::new();
-    tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer))
+    let stream = TokioIo::new(forward.take_stream(8080).expect("a stream"));
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(stream).await.expect("a connection");
+    tokio::spawn(connection);
+    let request = http::Request::get("/through/the/port")
+        .header("host", "echo")
+        .body(String::new())
+        .expect("a request");
+    let answer = tokio::time::timeout(LIMIT, sender.send_request(request))
         .await
         .expect("in time")
         .expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(answer.contains(r#""path":"/through/the/port""#), "{answer}");
+    assert_eq!(answer.status(), 200);
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let told: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(told["path"], "/through/the/port");
 }
 
 #[tokio::test]
