@@ -14,6 +14,9 @@ use crate::http::free_port;
 use crate::process::{self, Service};
 use crate::workspace::Workspace;
 
+/// What tells tests and benchmarks of a server on which they may create databases.
+pub const POSTGRES_URL: &str = "QUARTERDECK_TEST_POSTGRES_URL";
+
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Postgres refuses to run as root; Debian's package makes this user.
