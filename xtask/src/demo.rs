@@ -141,7 +141,7 @@ fn watch(
         console.check()?;
         if let Some(fleet) = fleet.as_deref_mut() {
             if let Some(status) = fleet.service.ended()? {
-                bail!("the practice fleet ended ({status}). {}", process::tail(&fleet.log)?);
+                bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
             if fleet.tell(&clusters, since) {

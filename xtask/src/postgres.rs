@@ -97,7 +97,7 @@ impl Postgres {
         let since = Instant::now();
         while since.elapsed() < READY_WITHIN {
             if let Some(status) = self.service.ended()? {
-                bail!("Postgres ended ({status}). {}", process::tail(log)?);
+                bail!("Postgres ended ({status})\n{}", process::tail(log)?);
             }
             if process::succeeds(
                 bin.join("pg_isready"),
@@ -107,7 +107,7 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(30));
         }
-        bail!("Postgres is not ready after {READY_WITHIN:?}. {}", process::tail(log)?)
+        bail!("Postgres is not ready after {READY_WITHIN:?}\n{}", process::tail(log)?)
     }
 }
 
