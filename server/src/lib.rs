@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod identity;
+pub mod events;
 pub mod journal;
 pub mod routes;
 pub mod store;
