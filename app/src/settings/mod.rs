@@ -1,9 +1,7 @@
-//! How this console itself is doing: its background tasks. Knows no domain.
+//! What the console knows about itself: for now, its background tasks.
 
-#[cfg(feature = "ssr")]
 pub mod model;
-#[cfg(feature = "ssr")]
+pub mod pages;
 mod service;
 
-#[cfg(feature = "ssr")]
 pub use service::Tasks;
