@@ -5,9 +5,12 @@ use crate::time::Micros;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStatus {
     Running,
+    /// It failed and is started again soon.
     BackingOff,
+    /// It did all it had to do.
+    Finished,
+    /// The console is stopping.
     Stopped,
-    Failed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,4 +24,11 @@ pub struct TaskState {
     /// When it came into this state.
     pub since: Micros,
     pub last_beat: Option<Micros>,
+}
+
+impl TaskState {
+    /// Whether it does what it should, or has done it.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, TaskStatus::Running | TaskStatus::Finished)
+    }
 }

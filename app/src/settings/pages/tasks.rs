@@ -49,7 +49,7 @@ pub fn TasksPage() -> impl IntoView {
 }
 
 fn is_ill(task: &TaskState) -> bool {
-    matches!(task.state, TaskStatus::BackingOff | TaskStatus::Failed)
+    task.state == TaskStatus::BackingOff
 }
 
 fn lede(tasks: &[TaskState]) -> String {
@@ -69,8 +69,8 @@ fn row(task: TaskState, clock: &Clockface) -> impl IntoView + use<> {
     let (tone, word) = match task.state {
         TaskStatus::Running => (Tone::Ok, "running"),
         TaskStatus::BackingOff => (Tone::Warn, "backing off"),
+        TaskStatus::Finished => (Tone::Plain, "finished"),
         TaskStatus::Stopped => (Tone::Plain, "stopped"),
-        TaskStatus::Failed => (Tone::Bad, "failed"),
     };
     let restarts = grouped(i64::try_from(task.restarts).unwrap_or(i64::MAX));
     let beat = match task.last_beat {
