@@ -9,6 +9,8 @@ pub mod config;
 pub mod console;
 pub mod identity;
 pub mod events;
+pub mod events;
+pub mod identity;
 pub mod journal;
 pub mod routes;
 pub mod store;
