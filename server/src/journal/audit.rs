@@ -1,0 +1,204 @@
+//! The audit row, and appending it.
+//!
+//! `seq` comes from `audit_head`, whose row is locked until the commit: one chain without gaps, whoever writes.
+//! The hash columns stay empty until there is a key ring to make them with.
+
+use app::{
+    identity::{Caller, Capability},
+    time::Micros,
+};
+use serde_json::Value as Json;
+
+use crate::store::{Sql, StoreError, Tx};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Allowed,
+    Denied,
+    /// Allowed and tried, and it did not come to pass.
+    Failed,
+}
+
+impl Decision {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Who did what to which thing, and whether they might. Holds typed fields only, never a secret.
+#[derive(Clone, Debug)]
+pub struct AuditRow {
+    pub action: &'static str,
+    pub actor_kind: &'static str,
+    pub actor_id: String,
+    pub actor_name: String,
+    pub on_behalf_of: Option<String>,
+    pub service_identity: Option<String>,
+    pub target_kind: Option<&'static str>,
+    pub target_id: Option<String>,
+    pub target_label: Option<String>,
+    pub workspace_id: Option<i64>,
+    pub capability: Option<Capability>,
+    pub decision: Decision,
+    pub reason: Option<String>,
+    pub request_id: String,
+    pub correlation_id: String,
+    pub session_hash: Option<String>,
+    pub address: Option<String>,
+    pub details: Json,
+}
+
+impl AuditRow {
+    pub fn allowed(caller: &Caller, action: &'static str) -> Self {
+        Self::new(caller, action, Decision::Allowed)
+    }
+
+    pub fn denied(caller: &Caller, action: &'static str, capability: Capability) -> Self {
+        Self::new(caller, action, Decision::Denied).capability(capability)
+    }
+
+    pub fn failed(caller: &Caller, action: &'static str, reason: impl Into<String>) -> Self {
+        Self::new(caller, action, Decision::Failed).reason(reason)
+    }
+
+    fn new(caller: &Caller, action: &'static str, decision: Decision) -> Self {
+        Self {
+            action,
+            actor_kind: caller.kind.as_str(),
+            actor_id: caller.id.clone(),
+            actor_name: caller.name.clone(),
+            on_behalf_of: None,
+            service_identity: None,
+            target_kind: None,
+            target_id: None,
+            target_label: None,
+            workspace_id: None,
+            capability: None,
+            decision,
+            reason: None,
+            request_id: caller.request_id.clone(),
+            correlation_id: caller.request_id.clone(),
+            session_hash: None,
+            address: caller.address.map(|address| address.to_string()),
+            details: Json::Object(serde_json::Map::new()),
+        }
+    }
+
+    #[must_use]
+    pub fn target(
+        mut self,
+        kind: &'static str,
+        id: impl std::fmt::Display,
+        label: impl Into<String>,
+    ) -> Self {
+        self.target_kind = Some(kind);
+        self.target_id = Some(id.to_string());
+        self.target_label = Some(label.into());
+        self
+    }
+
+    #[must_use]
+    pub fn workspace(mut self, workspace_id: i64) -> Self {
+        self.workspace_id = Some(workspace_id);
+        self
+    }
+
+    #[must_use]
+    pub fn capability(mut self, capability: Capability) -> Self {
+        self.capability = Some(capability);
+        self
+    }
+
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Ties rows of several requests together: a run's id, a trace.
+    #[must_use]
+    pub fn correlated(mut self, correlation_id: impl Into<String>) -> Self {
+        self.correlation_id = correlation_id.into();
+        self
+    }
+
+    #[must_use]
+    pub fn on_behalf_of(mut self, whom: impl Into<String>) -> Self {
+        self.on_behalf_of = Some(whom.into());
+        self
+    }
+
+    /// One typed fact.
+    #[must_use]
+    pub fn detail(mut self, key: &'static str, value: impl Into<Json>) -> Self {
+        if let Json::Object(details) = &mut self.details {
+            details.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+}
+
+const COLUMNS: &str = "INSERT INTO audit_log (seq, at, actor_kind, actor_id, actor_name, on_behalf_of, \
+     service_identity, action, target_kind, target_id, target_label, workspace_id, capability, decision, \
+     reason, request_id, correlation_id, session_hash, address, details) VALUES ";
+
+/// Called by [`Tx::commit`] alone: from here to the commit everybody else's audit rows wait.
+pub(crate) async fn append(tx: &mut Tx, rows: Vec<AuditRow>) -> Result<(), StoreError> {
+    let at = tx.now().await?;
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let sql = Sql::new("UPDATE audit_head SET seq = seq + ")
+        .arg(count)
+        .push(" WHERE id = 1 RETURNING seq");
+    let last = tx.fetch_one(sql).await?.i64("seq")?;
+    let mut sql = Sql::new(COLUMNS);
+    for (seq, row) in (last - count + 1..).zip(rows) {
+        let comma = if seq == last - count + 1 { "" } else { ", " };
+        sql = sql.push(comma).append(values(seq, at, row));
+    }
+    tx.execute(sql).await.map(|_| ())
+}
+
+fn values(seq: i64, at: Micros, row: AuditRow) -> Sql {
+    Sql::new("(")
+        .arg(seq)
+        .push(", ")
+        .arg(at)
+        .push(", ")
+        .append(texts([
+            Some(row.actor_kind.to_owned()),
+            Some(row.actor_id),
+            Some(row.actor_name),
+            row.on_behalf_of,
+            row.service_identity,
+            Some(row.action.to_owned()),
+            row.target_kind.map(str::to_owned),
+            row.target_id,
+            row.target_label,
+        ]))
+        .push(", ")
+        .arg(row.workspace_id)
+        .push(", ")
+        .append(texts([
+            row.capability.map(|capability| capability.as_str().to_owned()),
+            Some(row.decision.as_str().to_owned()),
+            row.reason,
+            Some(row.request_id),
+            Some(row.correlation_id),
+            row.session_hash,
+            row.address,
+            Some(row.details.to_string()),
+        ]))
+        .push(")")
+}
+
+fn texts<const N: usize>(values: [Option<String>; N]) -> Sql {
+    let mut sql = Sql::default();
+    for (n, value) in values.into_iter().enumerate() {
+        sql = sql.push(if n == 0 { "" } else { ", " }).arg(value);
+    }
+    sql
+}

@@ -1,0 +1,91 @@
+//! The store's own troubles, on purpose: a test asks for one at the n-th statement and sees what its code does.
+//!
+//! Statements are counted from 1 over all connections of a [`super::Db`]: a begin, each statement, each commit.
+//! In the product no `Faults` is given and none of this runs.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks before the statement arrives.
+    Fail,
+    /// The database refuses: another writer holds it.
+    Lock,
+    /// The statement waits first.
+    Delay(Duration),
+    /// The statement is done, the connection breaks before its answer arrives.
+    LoseAnswer,
+}
+
+/// A plan of faults and a count of statements; clones share both.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    seen: u64,
+    at: BTreeMap<u64, Fault>,
+}
+
+impl Faults {
+    /// No fault, only the count.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// One fault at the `n`-th statement from now.
+    pub fn at(n: u64, fault: Fault) -> Self {
+        let faults = Self::default();
+        faults.add(n, fault);
+        faults
+    }
+
+    /// One more fault, at the `n`-th statement from now.
+    pub fn add(&self, n: u64, fault: Fault) {
+        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = plan.seen + n;
+        plan.at.insert(at, fault);
+    }
+
+    /// How many statements there were.
+    pub fn seen(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).seen
+    }
+
+    fn next(&self) -> Option<Fault> {
+        let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.seen += 1;
+        let seen = plan.seen;
+        plan.at.remove(&seen)
+    }
+}
+
+/// Runs a statement under the plan. Each call counts as one statement.
+pub(super) async fn under<T>(
+    faults: Option<&Faults>,
+    statement: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match faults.and_then(Faults::next) {
+        None => statement.await,
+        Some(Fault::Fail) => Err(broken()),
+        Some(Fault::Lock) => Err(StoreError::Locked("on purpose".to_owned())),
+        Some(Fault::Delay(duration)) => {
+            tokio::time::sleep(duration).await;
+            statement.await
+        }
+        Some(Fault::LoseAnswer) => {
+            statement.await?;
+            Err(broken())
+        }
+    }
+}
+
+fn broken() -> StoreError {
+    StoreError::Connection("on purpose".to_owned())
+}
