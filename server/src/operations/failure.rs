@@ -48,7 +48,8 @@ impl From<StoreError> for Failure {
 
 /// The first line, short enough for a row.
 pub fn summary(message: &str) -> String {
-    let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("No reason given.");
+    let line =
+        message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("No reason given.");
     if line.chars().count() <= SUMMARY_MAX {
         return line.to_owned();
     }
@@ -144,9 +145,15 @@ mod tests {
     fn one_cause_has_one_fingerprint() {
         for (a, b) in [
             ("pod web-7f9c6d5b-x2x1z is gone", "pod web-6b8d1c2f-q9q8r is gone"),
-            ("timed out after 30 s at 2026-11-21T09:30:00Z", "timed out after 31 s at 2025-01-02T03:04:05Z"),
+            (
+                "timed out after 30 s at 2026-11-21T09:30:00Z",
+                "timed out after 31 s at 2025-01-02T03:04:05Z",
+            ),
             ("cannot open /var/lib/a/1", "cannot open /tmp/b"),
-            ("run 0b7b3f6e-9f0e-4f0a-8a2b-0123456789ab", "run 11111111-2222-4333-8444-abcdefabcdef"),
+            (
+                "run 0b7b3f6e-9f0e-4f0a-8a2b-0123456789ab",
+                "run 11111111-2222-4333-8444-abcdefabcdef",
+            ),
         ] {
             assert_eq!(fingerprint("t", "c", a), fingerprint("t", "c", b), "{a} / {b}");
         }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use app::operations::model::StepStatus;
+use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -193,7 +194,7 @@ impl Run {
             std::cmp::Ordering::Equal => "The log is full; later lines are dropped.".to_owned(),
             std::cmp::Ordering::Greater => return Ok(()),
         };
-        self.write(async || held::log(&self.0.db, &self.0.lease, number, &line).await).await
+        self.write(|| held::log(&self.0.db, &self.0.lease, number, &line).boxed()).await
     }
 
     async fn enter<T: DeserializeOwned>(
@@ -219,10 +220,8 @@ impl Run {
             self.0.yielded.store(true, Ordering::Relaxed);
             return Err(Failure::interrupted());
         }
-        self.write(async || {
-            held::begin_step(&self.0.db, &self.0.lease, position, name, label).await
-        })
-        .await?;
+        self.write(|| held::begin_step(&self.0.db, &self.0.lease, position, name, label).boxed())
+            .await?;
         Ok(Entered::Now)
     }
 
@@ -236,9 +235,14 @@ impl Run {
             Err(failure) => (StepStatus::Failed, Some(failure.message()), None),
         };
         let detail = detail.map(|detail| self.presentable(detail, timing::DETAIL_MAX));
-        self.write(async || {
-            let end = held::StepEnd { name, status, detail: detail.as_deref(), result: output.as_deref() };
-            held::end_step(&self.0.db, &self.0.lease, end).await
+        self.write(|| {
+            let end = held::StepEnd {
+                name,
+                status,
+                detail: detail.as_deref(),
+                result: output.as_deref(),
+            };
+            held::end_step(&self.0.db, &self.0.lease, end).boxed()
         })
         .await
     }
@@ -246,10 +250,13 @@ impl Run {
     /// Tells the store that this worker lives, and learns whether a person wants the run to end.
     pub(super) async fn beat(&self) -> Result<(), Failure> {
         let cancel = AtomicBool::new(false);
-        self.write(async || {
-            let beat = held::beat(&self.0.db, &self.0.lease).await?;
-            cancel.store(beat == Some(true), Ordering::Relaxed);
-            Ok(beat.is_some())
+        self.write(|| {
+            let asked = async {
+                let beat = held::beat(&self.0.db, &self.0.lease).await?;
+                cancel.store(beat == Some(true), Ordering::Relaxed);
+                Ok(beat.is_some())
+            };
+            asked.boxed()
         })
         .await?;
         if cancel.into_inner() {
@@ -260,9 +267,9 @@ impl Run {
 
     /// Does a guarded write until it is done, the lease is gone, or nobody could tell for so long that
     /// another worker may hold it by now.
-    async fn write(
+    pub(super) async fn write<'a>(
         &self,
-        attempt: impl AsyncFn() -> Result<bool, StoreError>,
+        attempt: impl Fn() -> BoxFuture<'a, Result<bool, StoreError>> + Send,
     ) -> Result<(), Failure> {
         loop {
             if self.0.lost.is_cancelled() {

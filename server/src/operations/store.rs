@@ -47,11 +47,16 @@ const COLUMNS: &str = "SELECT r.id, r.workspace_id, w.name AS workspace_name, r.
     JOIN workspaces w ON w.id = r.workspace_id LEFT JOIN tenants t ON t.id = r.tenant_id WHERE ";
 
 /// The runs with these ids, newest first.
-pub async fn read(db: &Db, catalog: &Catalog, ids: &[i64]) -> Result<Vec<OperationRun>, StoreError> {
+pub async fn read(
+    db: &Db,
+    catalog: &Catalog,
+    ids: &[i64],
+) -> Result<Vec<OperationRun>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = Sql::new(COLUMNS).push("r.id IN ").list(ids.iter().copied()).push(" ORDER BY r.id DESC");
+    let sql =
+        Sql::new(COLUMNS).push("r.id IN ").list(ids.iter().copied()).push(" ORDER BY r.id DESC");
     db.fetch_all(sql).await?.iter().map(|row| run(catalog, row)).collect()
 }
 
@@ -286,6 +291,16 @@ pub async fn has_tenant(db: &Db, workspace_id: i64, id: i64) -> Result<bool, Sto
         .arg(id)
         .push(" AND workspace_id = ")
         .arg(workspace_id);
+    Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+/// Whether a line stands in a run's log, asked on a reader.
+pub async fn has_line(db: &Db, run_id: i64, line: &str) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT seq FROM operation_logs WHERE run_id = ")
+        .arg(run_id)
+        .push(" AND line = ")
+        .arg(line)
+        .push(" LIMIT 1");
     Ok(db.fetch_optional(sql).await?.is_some())
 }
 

@@ -11,7 +11,7 @@ pub const GIVE_UP: Duration = Duration::from_secs(20);
 /// After that many lost workers the run ends failed (`lost_worker`).
 pub const LOSSES_MAX: i64 = 3;
 /// An unsafe run whose worker was lost waits so long for a person, then ends failed (`orphaned`).
-pub const ORPHANED_AFTER: Duration = Duration::from_secs(10 * 60);
+pub const ORPHANED_AFTER: Duration = Duration::from_mins(10);
 /// News of new work travels at once within a process; this is for work that other processes queued.
 pub const POLL: Duration = Duration::from_secs(1);
 /// Between two looks at the schedules and at lapsed leases.

@@ -23,6 +23,7 @@ mod db;
 mod dialect;
 mod error;
 mod faults;
+pub mod list;
 mod migrate;
 mod query;
 mod row;

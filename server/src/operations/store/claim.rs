@@ -29,7 +29,10 @@ pub struct Claimed {
 pub enum Claim {
     Taken(Box<Claimed>),
     /// The run's limits are taken; look past it.
-    Blocked { run_id: i64, limited_type: Option<String> },
+    Blocked {
+        run_id: i64,
+        limited_type: Option<String>,
+    },
     Empty,
 }
 
@@ -45,11 +48,10 @@ pub struct Claimant<'a> {
 
 /// Whether a claim could find anything: asked on a reader, so that an idle console writes nothing.
 pub async fn has_due(db: &Db, now: Micros) -> Result<bool, StoreError> {
-    let sql = Sql::new(
-        "SELECT id FROM operation_runs WHERE status = 'queued' AND scheduled_at <= ",
-    )
-    .arg(now)
-    .push(" LIMIT 1");
+    let sql =
+        Sql::new("SELECT id FROM operation_runs WHERE status = 'queued' AND scheduled_at <= ")
+            .arg(now)
+            .push(" LIMIT 1");
     Ok(db.fetch_optional(sql).await?.is_some())
 }
 
@@ -76,14 +78,16 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
     )
     .await?;
     tx.execute(
-        Sql::new("INSERT INTO operation_leases (run_id, owner, token, acquired_at, expires_at) VALUES ")
-            .list([
-                store::Value::from(facts.id),
-                who.owner.into(),
-                who.token.as_str().into(),
-                now.into(),
-                now.plus(timing::micros(timing::LEASE)).into(),
-            ]),
+        Sql::new(
+            "INSERT INTO operation_leases (run_id, owner, token, acquired_at, expires_at) VALUES ",
+        )
+        .list([
+            store::Value::from(facts.id),
+            who.owner.into(),
+            who.token.as_str().into(),
+            now.into(),
+            now.plus(timing::micros(timing::LEASE)).into(),
+        ]),
     )
     .await?;
     let lease = Lease { run_id: facts.id, workspace_id: facts.workspace_id, token: who.token };
@@ -194,4 +198,3 @@ async fn lines(tx: &mut Tx, run_id: i64) -> Result<i64, StoreError> {
         .arg(run_id);
     tx.fetch_one(sql).await?.i64("lines")
 }
-

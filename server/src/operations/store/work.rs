@@ -68,7 +68,8 @@ pub async fn beat(db: &Db, lease: &Lease) -> Result<Option<bool>, StoreError> {
     if guard(&mut tx, lease).await?.is_none() {
         return Ok(None);
     }
-    let sql = Sql::new("SELECT cancel_requested_at FROM operation_runs WHERE id = ").arg(lease.run_id);
+    let sql =
+        Sql::new("SELECT cancel_requested_at FROM operation_runs WHERE id = ").arg(lease.run_id);
     let cancel = tx.fetch_one(sql).await?.opt_micros("cancel_requested_at")?.is_some();
     tx.commit(Vec::new()).await?;
     Ok(Some(cancel))
@@ -202,7 +203,12 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-pub(super) async fn requeue(tx: &mut Tx, run_id: i64, workspace_id: i64, lost: i64) -> Result<(), StoreError> {
+pub(super) async fn requeue(
+    tx: &mut Tx,
+    run_id: i64,
+    workspace_id: i64,
+    lost: i64,
+) -> Result<(), StoreError> {
     tx.execute(
         Sql::new("UPDATE operation_runs SET status = 'queued', losses = losses + ")
             .arg(lost)
@@ -214,4 +220,3 @@ pub(super) async fn requeue(tx: &mut Tx, run_id: i64, workspace_id: i64, lost: i
     drop_lease(tx, run_id).await?;
     publish(tx, run_id, workspace_id).await
 }
-
