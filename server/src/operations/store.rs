@@ -19,7 +19,10 @@ use serde_json::{Value, json};
 use super::spec::Catalog;
 use crate::{
     journal::events::{News, publish as publish_news},
-    store::{self, Db, Row, Searchable, Sql, StoreError, Tx, list::Table},
+    store::{
+        self, Db, Row, Searchable, Sql, StoreError, Tx,
+        list::{Implied, Table},
+    },
 };
 
 /// What the generic list needs to know of our table.
@@ -36,7 +39,13 @@ pub const RUNS: Table = Table {
         id: "r.id",
         index: "operation_search",
     },
+    implied: &[ended("succeeded"), ended("failed")],
 };
+
+/// Only what has ended has such an outcome.
+const fn ended(outcome: &'static str) -> Implied {
+    Implied { column: "outcome", value: outcome, implied: ("status", "completed") }
+}
 
 const COLUMNS: &str = "SELECT r.id, r.workspace_id, w.name AS workspace_name, r.tenant_id, \
     t.name AS tenant_name, r.type, r.status, r.outcome, r.initiator_kind, r.initiator_id, \

@@ -41,6 +41,17 @@ pub struct Table {
     /// The index that begins with the id and holds every filter's column.
     pub facets: &'static str,
     pub search: Searchable,
+    /// What goes without saying.
+    pub implied: &'static [Implied],
+}
+
+/// Rows whose `column` holds `value` have `implied.1` in the column `implied.0`: a filter that asks for both
+/// asks for one thing, and is as quick as one filter.
+#[derive(Clone, Copy, Debug)]
+pub struct Implied {
+    pub column: &'static str,
+    pub value: &'static str,
+    pub implied: (&'static str, &'static str),
 }
 
 /// How long a search may look.

@@ -110,7 +110,34 @@ impl<'a> Ask<'a> {
             }
             ask.push_ids(table.workspace, reach);
         }
-        Some(ask)
+        ask.without_implied().then_some(ask)
+    }
+
+    /// Leaves out the conditions that others imply. False when two contradict each other.
+    fn without_implied(&mut self) -> bool {
+        for rule in self.table.implied {
+            let (column, value) = rule.implied;
+            let holds = |any: &Any| {
+                let says = |v: &Value| {
+                    self.table.implied.iter().any(|r| {
+                        r.column == rule.column
+                            && r.implied == rule.implied
+                            && *v == Value::from(r.value)
+                    })
+                };
+                any.column == rule.column && any.values.iter().all(says)
+            };
+            if !self.any.iter().any(holds) {
+                continue;
+            }
+            if let Some(n) = self.any.iter().position(|any| any.column == column) {
+                if !self.any[n].values.contains(&Value::from(value)) {
+                    return false;
+                }
+                self.any.remove(n);
+            }
+        }
+        true
     }
 
     fn push_ids(&mut self, column: &'static str, ids: impl IntoIterator<Item = i64>) {
