@@ -1,0 +1,21 @@
+//! Every address of the product, with who may use it. Domains bring their handlers; the table is here, so
+//! that it can be read in one piece.
+
+use app::{identity::Capability, paths::route};
+
+use crate::web::{
+    Access::{self, Needs, Public},
+    Routes, assets, health,
+};
+
+/// What seed 003 asks for below `/system`, and for operations over JSON.
+const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
+
+pub fn all() -> Routes {
+    Routes::new()
+        // Asked by machines before anyone is known; they tell nothing about the installation.
+        .get("/healthz", Public, health::healthz)
+        .get("/readyz", Public, health::readyz)
+        .get("/version", Public, health::version)
+        .get(assets::ROUTE, Public, assets::serve)
+}
