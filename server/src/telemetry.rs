@@ -18,7 +18,8 @@ pub fn start(config: &Config) {
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     match config.log_format {
         LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            let lines =
+                lines.json().flatten_event(true).with_current_span(true).with_span_list(false);
             registry.with(lines).init();
         }
         LogFormat::Pretty => registry.with(lines.with_target(false)).init(),
@@ -35,6 +36,7 @@ fn note_panic(info: &panic::PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     // Frames only where RUST_BACKTRACE asks for them: they cost milliseconds.
     let backtrace = Backtrace::capture();
-    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(panic.message = message, panic.location = location, backtrace, "panicked");
 }

@@ -187,6 +187,7 @@ pub const SETTINGS: &[Setting] = &[
     single(WORK, "workers", "NUMBER", "2", "Operations that run at the same time in this process."),
     Setting {
         kind: Kind::Many,
+        secret: true,
         ..single(
             WORK,
             "upstreams",
@@ -195,7 +196,13 @@ pub const SETTINGS: &[Setting] = &[
             "A service that the self-check must reach, such as prometheus=http://127.0.0.1:9090; repeatable.",
         )
     },
-    single(LOGS, "log_format", "json|pretty", "pretty", "One JSON object a line, or text for people."),
+    single(
+        LOGS,
+        "log_format",
+        "json|pretty",
+        "pretty",
+        "One JSON object a line, or text for people.",
+    ),
     single(
         LOGS,
         "log_level",
@@ -226,9 +233,10 @@ pub fn command() -> Command {
         .global(true)
         .value_parser(NonEmptyStringValueParser::new())
         .help("A TOML file with settings. [env: QUARTERDECK_CONFIG]");
-    let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help(
-        "Change nothing: say what is missing, and end with 1 when something is",
-    );
+    let check = Arg::new("check")
+        .long("check")
+        .action(ArgAction::SetTrue)
+        .help("Change nothing: say what is missing, and end with 1 when something is");
     Command::new("quarterdeck")
         .version(env!("CARGO_PKG_VERSION"))
         .about("An operations console for fleets of Kubernetes clusters and the agents on them.")

@@ -57,7 +57,11 @@ impl Environment {
         let ours = |key: &str| key.starts_with(PREFIX) || key == "DATABASE_URL";
         let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value.into()));
         // An empty variable is how a unit file or a manifest says "not set".
-        Self(pairs.filter(|(key, value): &(String, String)| ours(key) && !value.is_empty()).collect())
+        Self(
+            pairs
+                .filter(|(key, value): &(String, String)| ours(key) && !value.is_empty())
+                .collect(),
+        )
     }
 
     fn get(&self, setting: &Setting) -> Option<(String, &str)> {
@@ -148,9 +152,11 @@ impl Given {
         for setting in SETTINGS {
             let Some((name, value)) = environment.get(setting) else { continue };
             let values = match setting.kind {
-                Kind::Many => {
-                    value.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect()
-                }
+                Kind::Many => value
+                    .split(',')
+                    .map(|v| v.trim().to_owned())
+                    .filter(|v| !v.is_empty())
+                    .collect(),
                 Kind::Single | Kind::Switch => vec![value.to_owned()],
             };
             self.put(setting, format!("from {name}"), values);
@@ -224,11 +230,7 @@ impl<'a> Reader<'a> {
         self.list(key, parse).pop()
     }
 
-    pub fn list<T>(
-        &mut self,
-        key: &'static str,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Vec<T> {
+    pub fn list<T>(&mut self, key: &'static str, parse: fn(&str) -> Result<T, String>) -> Vec<T> {
         let Some(Values { place, values }) = self.given.0.get(key) else { return Vec::new() };
         let secret = Setting::find(key).is_some_and(|s| s.secret);
         let mut read = Vec::new();
@@ -268,9 +270,8 @@ fn config(matches: &ArgMatches, environment: &Environment) -> Result<Config, Fau
         return Err(Faults(unknown));
     }
     let mut given = Given::default();
-    let file = matches
-        .get_one::<String>("config")
-        .or_else(|| environment.0.get("QUARTERDECK_CONFIG"));
+    let file =
+        matches.get_one::<String>("config").or_else(|| environment.0.get("QUARTERDECK_CONFIG"));
     if let Some(name) = file {
         let text = std::fs::read_to_string(Path::new(name))
             .map_err(|err| Faults(vec![Fault::of("config", format!("{name}: {err}"))]))?;

@@ -26,7 +26,11 @@ use crate::{
 #[async_trait]
 pub trait Callers: Send + Sync {
     /// None when the request says nothing about who sent it.
-    async fn find(&self, arrival: &Arrival, headers: &HeaderMap) -> Result<Option<Caller>, ApiError>;
+    async fn find(
+        &self,
+        arrival: &Arrival,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, ApiError>;
 
     /// Whether a request without any credential has a caller. A credential then proves nothing about who
     /// made the browser send it.

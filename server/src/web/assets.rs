@@ -10,9 +10,7 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderValue,
-    header::{
-        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY,
-    },
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY},
 };
 
 use app::error::{ApiError, Thing};
@@ -86,10 +84,7 @@ pub async fn serve(
     let mut response = bytes.into_response();
     let set = response.headers_mut();
     set.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(file.logical)));
-    set.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=31536000, immutable"),
-    );
+    set.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     set.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(encoding) = encoding {
         set.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));

@@ -28,7 +28,8 @@ pub fn clear_flash(config: &Config) -> HeaderValue {
 
 fn written(config: &Config, value: &str, seconds: u32) -> HeaderValue {
     let path = if config.base().is_empty() { "/" } else { config.base() };
-    let secure = if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
+    let secure =
+        if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
     let cookie =
         format!("{FLASH}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     // The value is one of our own words with a number, the path was checked with the configuration.

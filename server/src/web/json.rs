@@ -57,9 +57,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a body, or says which field broke which rule.
+/// Reads a body that is one object, or says which field broke which rule.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|_| broken("body", Expected::Utf8))?;
+    // A decoder of ours would take an array for a struct, field by field.
+    if text.trim_start().starts_with('[') {
+        let whole = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let expected = if whole { Expected::Object } else { Expected::Json };
+        return Err(broken("body", expected));
+    }
     // An escape is the only way for NUL to stand in valid JSON.
     if text.contains("\\u0000")
         && let Ok(value) = serde_json::from_str::<Value>(text)
@@ -102,7 +108,8 @@ fn explain(path: &str, err: &serde_json::Error) -> ApiError {
     }
     if words.starts_with("unknown variant `") {
         let allowed = words.split_once("expected ").map_or("", |(_, allowed)| allowed);
-        let allowed: Vec<String> = allowed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let allowed: Vec<String> =
+            allowed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         return ApiError::invalid(here, Rule::OneOf { allowed });
     }
     broken(here, expected(&words))
@@ -133,12 +140,15 @@ fn join(path: &str, name: &str) -> String {
 fn find_nul(value: &Value, path: String) -> Option<String> {
     match value {
         Value::String(text) => text.contains('\0').then_some(path),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .find_map(|(n, item)| find_nul(item, format!("{path}[{n}]"))),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(n, item)| find_nul(item, format!("{path}[{n}]")))
+        }
         Value::Object(fields) => fields.iter().find_map(|(key, value)| {
-            if key.contains('\0') { Some(join(&path, "?")) } else { find_nul(value, join(&path, key)) }
+            if key.contains('\0') {
+                Some(join(&path, "?"))
+            } else {
+                find_nul(value, join(&path, key))
+            }
         }),
         _ => None,
     }
@@ -155,7 +165,7 @@ pub fn violation(error: ApiError) -> app::error::Violation {
 
 #[cfg(test)]
 mod tests {
-    use app::operations::model::{Status, StartOperation};
+    use app::operations::model::{StartOperation, Status};
     use serde::Deserialize;
 
     use super::*;
@@ -176,7 +186,8 @@ mod tests {
     }
 
     fn of<T: DeserializeOwned + std::fmt::Debug>(text: &str) -> (String, Rule) {
-        let app::error::Violation { field, rule } = violation(read::<T>(text.as_bytes()).expect_err(text));
+        let app::error::Violation { field, rule } =
+            violation(read::<T>(text.as_bytes()).expect_err(text));
         (field, rule)
     }
 
@@ -192,9 +203,18 @@ mod tests {
         assert_eq!(start(r#"{"type":"x","colour":1}"#), ("colour".into(), Rule::UnknownField));
         assert_eq!(start(r#"{"type":"x","type":"y"}"#), ("type".into(), Rule::Repeated));
         assert_eq!(start(r#"{"type":7}"#), ("type".into(), malformed(Text)));
-        assert_eq!(start(r#"{"type":"x","priority":"high"}"#), ("priority".into(), malformed(Integer)));
-        assert_eq!(start(r#"{"type":"x","priority":1.5}"#), ("priority".into(), malformed(Integer)));
-        assert_eq!(start(r#"{"type":"x","scheduled_at":"soon"}"#), ("scheduled_at".into(), malformed(Time)));
+        assert_eq!(
+            start(r#"{"type":"x","priority":"high"}"#),
+            ("priority".into(), malformed(Integer))
+        );
+        assert_eq!(
+            start(r#"{"type":"x","priority":1.5}"#),
+            ("priority".into(), malformed(Integer))
+        );
+        assert_eq!(
+            start(r#"{"type":"x","scheduled_at":"soon"}"#),
+            ("scheduled_at".into(), malformed(Time))
+        );
         assert_eq!(start("[]"), ("body".into(), malformed(Object)));
         assert_eq!(start("7"), ("body".into(), malformed(Object)));
 

@@ -47,11 +47,8 @@ impl Limits {
     pub fn new(config: &Config, clock: &Clock) -> Self {
         let clock = Monotonic(clock.clone());
         let rate = NonZeroU32::new(config.search_rate).unwrap_or(NonZeroU32::MIN);
-        let searches = RateLimiter::new(
-            Quota::per_second(rate),
-            HashMapStateStore::default(),
-            clock.clone(),
-        );
+        let searches =
+            RateLimiter::new(Quota::per_second(rate), HashMapStateStore::default(), clock.clone());
         Self { clock, searches }
     }
 

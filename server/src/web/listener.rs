@@ -46,12 +46,8 @@ where
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection<F, Fut>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    stop: CancellationToken,
-    answer: F,
-) where
+async fn connection<F, Fut>(stream: TcpStream, peer: SocketAddr, stop: CancellationToken, answer: F)
+where
     F: Fn(SocketAddr, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response> + Send + 'static,
 {

@@ -6,9 +6,7 @@ use std::{fmt, sync::atomic::AtomicU64, time::Duration};
 use http::{Method, StatusCode};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{
-        counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
@@ -42,9 +40,8 @@ const BUCKETS: [f64; 12] =
 impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("quarterdeck");
-        let durations = Family::<RequestLabels, Histogram>::new_with_constructor(|| {
-            Histogram::new(BUCKETS)
-        });
+        let durations =
+            Family::<RequestLabels, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
         registry.register_with_unit(
             "http_request_duration",
             "From the request's head to the last byte of the answer",

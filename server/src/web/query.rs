@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn pairs_are_decoded_as_a_form_encodes_them() {
         let decoded = pairs("q=a+b%20c%26&status=&flag&&q=%C3%A9").expect("all of it is UTF-8");
-        let expected =
-            [("q", "a b c&"), ("status", ""), ("flag", ""), ("q", "é")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let expected = [("q", "a b c&"), ("status", ""), ("flag", ""), ("q", "é")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(decoded, expected);
     }
 

@@ -155,7 +155,10 @@ mod tests {
         assert_eq!(stripped("", "/a?b=1").as_deref(), Some("/a?b=1"));
         assert_eq!(stripped("/console", "/console").as_deref(), Some("/"));
         assert_eq!(stripped("/console", "/console?x=1").as_deref(), Some("/?x=1"));
-        assert_eq!(stripped("/console", "/console/a?b=/console/").as_deref(), Some("/a?b=/console/"));
+        assert_eq!(
+            stripped("/console", "/console/a?b=/console/").as_deref(),
+            Some("/a?b=/console/")
+        );
         assert_eq!(stripped("/console", "/consoles"), None);
         assert_eq!(stripped("/console", "/a"), None);
         assert_eq!(stripped("/console", "/readyz").as_deref(), Some("/readyz"));
