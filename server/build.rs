@@ -64,7 +64,11 @@ fn table(directory: &Path) -> Result<String, String> {
         }
         let beside = |extension: &str| {
             let packed = directory.join(format!("{name}.{extension}"));
-            if packed.exists() { format!("Some(include_bytes!({packed:?}))") } else { "None".into() }
+            if packed.exists() {
+                format!("Some(include_bytes!({packed:?}))")
+            } else {
+                "None".into()
+            }
         };
         table.push_str(&format!(
             "super::File {{ logical: {logical:?}, name: {name:?}, plain: include_bytes!({file:?}), \
