@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The topic of operation runs.
+pub const OPERATIONS: &str = "operations";
+
 /// What goes over `/events/stream` as `data`, with `seq` as the event's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

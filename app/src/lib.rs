@@ -4,6 +4,7 @@
 //! needs from there it takes from context, through a domain's `service` trait.
 
 pub mod error;
+mod error_wire;
 pub mod events;
 pub mod identity;
 pub mod list;
@@ -12,4 +13,11 @@ pub mod paths;
 #[cfg(feature = "ssr")]
 pub mod request;
 #[cfg(feature = "ssr")]
+mod routes;
+#[cfg(feature = "ssr")]
+pub mod settings;
+#[cfg(feature = "ssr")]
+pub mod shell;
+#[cfg(feature = "ssr")]
 pub mod time;
+pub mod ui;

@@ -20,6 +20,8 @@ pub struct PageRequest {
     pub caller: Option<Caller>,
     pub assets: Assets,
     pub banner: Option<Banner>,
+    /// The name of this installation, such as "production", shown above every page.
+    pub environment: Option<String>,
     pub flash: Option<Flash>,
     /// A form of this page that was posted and refused.
     pub refused: Option<RefusedForm>,

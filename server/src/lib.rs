@@ -3,7 +3,17 @@
 //! The base (`store`, `clock`, `journal`, `web`) knows no domain; a domain may call the base and the domains
 //! above it in DESIGN §2. `console` is the one place where they are wired together.
 
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod console;
 pub mod events;
+pub mod identity;
 pub mod journal;
+pub mod operations;
+pub mod routes;
 pub mod store;
+pub mod tasks;
+pub mod telemetry;
+pub mod version;
+pub mod web;

@@ -1,1 +1,36 @@
-fn main() {}
+//! The program `quarterdeck`.
+
+use std::process::ExitCode;
+
+use server::{cli, config, telemetry};
+
+fn main() -> ExitCode {
+    let command = match config::read() {
+        Ok(command) => command,
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let done = match command {
+        config::Command::Serve(config) => {
+            telemetry::start(&config);
+            runtime.block_on(cli::serve(*config)).map(|()| true)
+        }
+        config::Command::Migrate { config, check } => {
+            runtime.block_on(cli::migrate(&config, check))
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+/// The whole chain, for people.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("quarterdeck: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,1 +1,229 @@
-fn main() {}
+//! The command line of the practice fleet: `up`, `down`, `status`, `scene`, `scenes`.
+
+use std::{
+    convert::Infallible,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use fleet::{
+    fleet::Wish,
+    guard,
+    scenes::{self, Scene, Stage},
+    state, wait,
+};
+use rustix::process::{Pid, Signal};
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Real Kubernetes clusters on loopback, with a life of their own and troubles on demand.
+#[derive(Parser)]
+#[command(name = "fleet")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a fleet; it runs in the foreground until Ctrl-C or SIGTERM.
+    Up {
+        /// How many clusters.
+        #[arg(long, default_value_t = 3)]
+        clusters: u8,
+        /// Nodes in each cluster; every third has GPUs.
+        #[arg(long, default_value_t = 6)]
+        nodes: usize,
+        /// The folder with the programs of the control plane.
+        #[arg(long, env = "FLEET_TOOLS")]
+        tools: PathBuf,
+        #[command(flatten)]
+        place: Place,
+        /// End when standard input is closed too, for a parent that may be killed.
+        #[arg(long)]
+        until_stdin_closes: bool,
+    },
+    /// Stop the fleet and wait until it is gone.
+    Down {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the clusters and whether they answer.
+    Status {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Play a scene in a cluster, or undo it.
+    Scene {
+        name: String,
+        /// The cluster; the first one unless told.
+        #[arg(long)]
+        cluster: Option<String>,
+        /// Restore what was before.
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the scenes.
+    Scenes,
+    /// Run a program that ends when the fleet ends (for the fleet's own use).
+    #[command(hide = true)]
+    Guard {
+        #[arg(long)]
+        parent: u32,
+        /// Its own children end with it.
+        #[arg(long)]
+        tree: bool,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// The folder of the fleet's state: fleet.json, kubeconfigs, logs.
+    #[arg(long, env = "FLEET_DIR", default_value = "target/fleet")]
+    dir: PathBuf,
+}
+
+fn main() -> ExitCode {
+    fleet::use_ring();
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("fleet: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Guard { parent, tree: true, command } => guard::keep_tree(parent, &command),
+        Command::Guard { parent, tree: false, command } => {
+            match guard::become_bound(parent, &command)? {}
+        }
+        Command::Scenes => {
+            for (_, name, about) in scenes::ALL {
+                println!("{name:<12} {about}");
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        command => {
+            tokio::runtime::Runtime::new()?.block_on(run_async(command)).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn run_async(command: Command) -> Result<()> {
+    match command {
+        Command::Up { clusters, nodes, tools, place, until_stdin_closes } => {
+            let asked = listen_for_end(until_stdin_closes)?;
+            fleet::fleet::run(&Wish { clusters, nodes }, &tools, &place.dir, asked).await
+        }
+        Command::Down { place } => down(&place.dir).await,
+        Command::Status { place } => status(&place.dir).await,
+        Command::Scene { name, cluster, undo, place } => {
+            play(&place.dir, &name, cluster.as_deref(), undo).await
+        }
+        Command::Scenes | Command::Guard { .. } => Ok(()),
+    }
+}
+
+/// Turns true at the first SIGINT, SIGTERM or SIGHUP, or when standard input closes.
+fn listen_for_end(until_stdin_closes: bool) -> Result<watch::Receiver<bool>> {
+    let (ask, asked) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            () = stdin_closes(), if until_stdin_closes => {}
+        }
+        ask.send_replace(true);
+    });
+    Ok(asked)
+}
+
+async fn stdin_closes() {
+    let mut stdin = tokio::io::stdin();
+    let mut scrap = [0; 64];
+    while stdin.read(&mut scrap).await.is_ok_and(|count| count > 0) {}
+}
+
+async fn down(folder: &Path) -> Result<()> {
+    if !state::is_held(folder) {
+        println!("no fleet runs in {}", folder.display());
+        return Ok(());
+    }
+    let pid = state::Fleet::load(folder)?.pid;
+    let pid =
+        i32::try_from(pid).ok().and_then(Pid::from_raw).context("fleet.json names no process")?;
+    rustix::process::kill_process(pid, Signal::TERM).context("cannot ask the fleet to end")?;
+    wait::until("the fleet to end", Duration::from_mins(1), async || {
+        Ok::<_, Infallible>((!state::is_held(folder)).then_some(()))
+    })
+    .await
+}
+
+async fn status(folder: &Path) -> Result<()> {
+    let fleet = state::Fleet::load(folder)?;
+    if !state::is_held(folder) {
+        println!(
+            "the fleet in {} was killed; `fleet up` clears away what it left",
+            folder.display()
+        );
+        return Ok(());
+    }
+    for cluster in &fleet.clusters {
+        let answer = match answers(cluster).await {
+            Ok(version) => version,
+            Err(error) => format!("no answer: {error:#}"),
+        };
+        println!(
+            "{:<12} {:<9} {}  {answer}",
+            cluster.name,
+            cluster.state.as_str(),
+            cluster.proxied_url
+        );
+        if let Some(error) = &cluster.error {
+            println!("{:<12} {error}", "");
+        }
+    }
+    Ok(())
+}
+
+/// The version that the API server tells through its link.
+async fn answers(cluster: &state::Cluster) -> Result<String> {
+    let text = std::fs::read_to_string(&cluster.admin_kubeconfig)?;
+    let client = fleet::kubeconfig::client(&text).await?;
+    let version =
+        tokio::time::timeout(Duration::from_secs(5), client.apiserver_version()).await??;
+    Ok(version.git_version)
+}
+
+async fn play(folder: &Path, name: &str, cluster: Option<&str>, undo: bool) -> Result<()> {
+    let scene = Scene::find(name)?;
+    let fleet = state::Fleet::load(folder)?;
+    let cluster = fleet.cluster(cluster)?;
+    let stage = Stage::new(&fleet, cluster)?;
+    if undo {
+        scene.undo(&stage).await?;
+        println!("{name} undone in {}", cluster.name);
+    } else {
+        scene.play(&stage).await?;
+        println!("{name} plays in {}; end it with `fleet scene {name} --undo`", cluster.name);
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Which page answers which address. The addresses themselves are `paths::route`.
+
+use leptos::prelude::*;
+use leptos_router::{
+    ParamSegment, SsrMode, StaticSegment,
+    components::{FlatRoutes, Route, Router},
+};
+
+use crate::{
+    error::{ApiError, Thing},
+    operations::pages::{RunPage, RunbooksPage, RunsPage},
+    paths,
+    request::PageRequest,
+    settings::pages::TasksPage,
+    ui::{answer::see_other, failure::Failure},
+};
+
+/// The page of the request: the one that its address names, or the error that was decided before.
+#[component]
+pub fn App() -> impl IntoView {
+    if let Some(error) = PageRequest::from_context().and_then(|request| request.failed) {
+        return view! { <Failure error /> }.into_any();
+    }
+    let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
+    let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
+    let tasks = (StaticSegment("settings"), StaticSegment("tasks"));
+    let mode = SsrMode::PartiallyBlocked;
+    view! {
+        <Router>
+            <FlatRoutes fallback=not_found>
+                <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
+                <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
+                <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
+                <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
+                <Route path=tasks view=TasksPage ssr=mode />
+            </FlatRoutes>
+        </Router>
+    }
+    .into_any()
+}
+
+/// Until there is a page that says what needs a human, the console opens with the operations.
+#[component]
+fn Home() -> impl IntoView {
+    see_other(&paths::runs());
+}
+
+fn not_found() -> impl IntoView {
+    view! { <Failure error=ApiError::NotFound(Thing::Page) /> }
+}

@@ -1,0 +1,111 @@
+//! The whole document: head, side navigation, banner, flash, and the page in the middle.
+
+use leptos::{nonce::use_nonce, prelude::*};
+
+use crate::{
+    identity::{Caller, Capability},
+    paths,
+    request::{Assets, Banner, Flash, PageRequest},
+    routes::App,
+    ui::{Alert, PageLife, Tone},
+};
+
+mod rail;
+
+use rail::Rail;
+
+/// Loads the islands of the page: leptos' own loader, with our hashed addresses instead of its options.
+const WAKE: &str = include_str!("shell/wake.js");
+
+pub fn shell() -> impl IntoView {
+    // The page is no island: nothing outside of islands is hydrated, so nothing is serialised for it.
+    if let Some(context) = Owner::current_shared_context() {
+        context.set_is_hydrating(false);
+    }
+    let request = PageRequest::from_context();
+    let assets = request.as_ref().map(|request| request.assets.clone());
+    let caller = request.as_ref().and_then(|request| request.caller.clone());
+    let path = request.as_ref().map(|request| request.path.clone()).unwrap_or_default();
+    let banner = request.as_ref().and_then(|request| request.banner);
+    let environment = request.as_ref().and_then(|request| request.environment.clone());
+    let flash = request.as_ref().and_then(|request| request.flash);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                {assets.map(links)}
+            </head>
+            <body>
+                <a class="skip" href="#main">
+                    "Skip to content"
+                </a>
+                <Rail path caller=caller.clone() />
+                <div class="deck">
+                    {environment.map(|name| view! { <p class="environment">{name}</p> })}
+                    {banner.map(banner_line)}
+                    <main id="main" tabindex="-1">
+                        {flash.map(flash_alert)}
+                        <App />
+                    </main>
+                </div>
+                {request.map(|request| page_life(&request))}
+            </body>
+        </html>
+    }
+}
+
+fn links(assets: Assets) -> impl IntoView {
+    let nonce = use_nonce();
+    let wake = format!("{WAKE}({}, {});", js_string(&assets.js), js_string(&assets.wasm));
+    view! {
+        <link rel="icon" href=assets.favicon type="image/svg+xml" />
+        <link rel="stylesheet" href=assets.css />
+        <link rel="modulepreload" href=assets.js nonce=nonce.clone() />
+        <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="" />
+        <script type="module" nonce=nonce>
+            {wake}
+        </script>
+    }
+}
+
+/// A JavaScript string that cannot end the script it stands in.
+fn js_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('<', "\\u003c")
+}
+
+fn banner_line(banner: Banner) -> impl IntoView {
+    let sentence = match banner {
+        Banner::EveryoneIsAdmin => {
+            "Everyone who can reach this address is admin until sign-in is set up; the console listens on this machine only."
+        }
+    };
+    view! { <p class="banner" role="note">{sentence}</p> }
+}
+
+fn flash_alert(flash: Flash) -> impl IntoView {
+    let (title, id) = match flash {
+        Flash::OperationStarted(id) => ("Started", id),
+        Flash::OperationExists(id) => ("Already started", id),
+    };
+    view! {
+        <Alert tone=Tone::Ok title>
+            <p>
+                <a href=paths::run(id)>{format!("Operation #{id}")}</a>
+            </p>
+        </Alert>
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]
+fn page_life(request: &PageRequest) -> impl IntoView + use<> {
+    let server_now = (request.now.0 / 1000) as f64;
+    view! { <PageLife server_now zone_told=request.zone.told /> }
+}
+
+/// Who may enter the system pages at all.
+fn sees_operations(caller: &Caller) -> bool {
+    caller.may(Capability::AccessSystemPanel) && caller.may(Capability::OperationsView)
+}

@@ -1,0 +1,45 @@
+//! The document's title, from fixed words and ids only.
+//!
+//! The title element of the framework does not escape what it is given, so nothing that anyone typed may
+//! come near it: a title is a value of this type, or it is not set.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::error::{ApiError, Thing};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageTitle {
+    Operations,
+    Operation(i64),
+    Runbooks,
+    BackgroundTasks,
+    NotFound(Thing),
+    Error(u16),
+}
+
+impl PageTitle {
+    pub fn of_error(error: &ApiError) -> Self {
+        match error {
+            ApiError::NotFound(thing) => Self::NotFound(*thing),
+            other => Self::Error(other.status()),
+        }
+    }
+
+    fn text(self) -> String {
+        let words = match self {
+            Self::Operations => "Operations".to_owned(),
+            Self::Operation(id) => format!("Operation #{id}"),
+            Self::Runbooks => "Runbooks".to_owned(),
+            Self::BackgroundTasks => "Background tasks".to_owned(),
+            Self::NotFound(thing) => format!("{} not found", thing.label()),
+            Self::Error(status) => format!("Error {status}"),
+        };
+        format!("{words} · Quarterdeck")
+    }
+}
+
+#[component]
+pub fn SetTitle(title: PageTitle) -> impl IntoView {
+    view! { <Title text=title.text() /> }
+}

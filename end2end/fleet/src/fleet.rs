@@ -1,0 +1,231 @@
+//! The whole fleet in the foreground: starts etcd, toxiproxy and the clusters, tells when each is ready, stops all in order.
+//!
+//! Order of an end: the clusters (components, then API servers), toxiproxy, etcd last. An API server whose etcd has gone
+//! first hangs for minutes.
+
+use std::{
+    convert::Infallible,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+use futures::future::join_all;
+use tokio::sync::watch;
+
+use crate::{
+    cluster::{Cluster, Plan},
+    etcd::{self, Etcd},
+    life,
+    link::Links,
+    nursery::{Child, Nursery, Spec},
+    ports::Ports,
+    state::{self, State, StateFolder},
+    tools::Tools,
+    wait,
+};
+
+/// Names for the first clusters; those beyond are numbered.
+const NAMES: [&str; 6] = ["harbour", "lagoon", "lighthouse", "breakwater", "estuary", "atoll"];
+/// Each cluster has a pod network of its own, `10.100.0.0/16` and up.
+pub const MOST: u8 = 100;
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+pub struct Wish {
+    pub clusters: u8,
+    pub nodes: usize,
+}
+
+/// What the clusters share while they start, run and stop.
+struct Ground {
+    nursery: Nursery,
+    tools: Tools,
+    state: StateFolder,
+    etcd: Etcd,
+    toxiproxy: Child,
+    links: Links,
+    begun: Instant,
+}
+
+/// Runs a fleet until `asked` says that it must end.
+pub async fn run(
+    wish: &Wish,
+    tools: &Path,
+    folder: &Path,
+    asked: watch::Receiver<bool>,
+) -> Result<()> {
+    ensure!((1..=MOST).contains(&wish.clusters), "a fleet has 1 to {MOST} clusters");
+    ensure!(wish.nodes > 0, "a cluster has at least one node");
+    let begun = Instant::now();
+    let tools = Tools::find(tools)?;
+    let ports = Ports::new();
+    let toxiproxy_port = ports.take()?;
+    let toxiproxy_url = format!("http://127.0.0.1:{toxiproxy_port}");
+    let nobody = state::Fleet {
+        pid: std::process::id(),
+        toxiproxy: toxiproxy_url.clone(),
+        etcd: String::new(),
+        clusters: Vec::new(),
+    };
+    let state = StateFolder::claim(folder, nobody)?;
+    let plans = plans(wish, &state, &ports)?;
+
+    let nursery = Nursery::open()?;
+    let etcd = etcd::start(&nursery, &tools, &ports, &state.run()).await?;
+    let toxiproxy = start_toxiproxy(&nursery, &tools, &state.run(), toxiproxy_port).await?;
+    state.change(|fleet| fleet.etcd.clone_from(&etcd.url))?;
+    let links = Links::at(&toxiproxy_url)?;
+    let ground = Ground { nursery, tools, state, etcd, toxiproxy, links, begun };
+
+    let outcome = ground.serve(&plans, asked).await;
+    ground.toxiproxy.stop(STOP_GRACE).await;
+    ground.etcd.child.stop(STOP_GRACE).await;
+    ground.state.retire()?;
+    outcome
+}
+
+fn plans(wish: &Wish, state: &StateFolder, ports: &Ports) -> Result<Vec<Plan>> {
+    let plans = (0..wish.clusters)
+        .map(|index| {
+            let name = cluster_name(index);
+            let folder = state.run();
+            let plan = Plan::new(&name, index, wish.nodes, &folder, ports)?;
+            life::logs::begin(&plan.folder)?;
+            Ok(plan)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    state.change(|fleet| fleet.clusters = plans.iter().map(announce).collect())?;
+    Ok(plans)
+}
+
+fn cluster_name(index: u8) -> String {
+    NAMES
+        .get(usize::from(index))
+        .map_or_else(|| format!("buoy-{:02}", index + 1), |name| (*name).to_owned())
+}
+
+fn announce(plan: &Plan) -> state::Cluster {
+    state::Cluster {
+        name: plan.name.clone(),
+        state: State::Starting,
+        api_url: plan.api_url(),
+        proxied_url: plan.link_url(),
+        ca: plan.ca().to_owned(),
+        admin_kubeconfig: plan.admin_kubeconfig(),
+        viewer_kubeconfig: plan.viewer_kubeconfig(),
+        error: None,
+        ready_after_ms: None,
+    }
+}
+
+async fn start_toxiproxy(nursery: &Nursery, tools: &Tools, run: &Path, port: u16) -> Result<Child> {
+    let spec = Spec {
+        name: "toxiproxy".into(),
+        program: tools.program("toxiproxy"),
+        args: vec!["-host".into(), "127.0.0.1".into(), "-port".into(), port.to_string()],
+        folder: run.to_owned(),
+        log: run.join("toxiproxy.log"),
+        path: None,
+        has_descendants: false,
+    };
+    nursery.start(spec).await
+}
+
+impl Ground {
+    /// Keeps all clusters until somebody asks for the end, or a program that all need has ended.
+    async fn serve(&self, plans: &[Plan], mut asked: watch::Receiver<bool>) -> Result<()> {
+        tokio::select! {
+            outcome = self.await_shared() => outcome?,
+            _ = asked.wait_for(|asked| *asked) => return Ok(()),
+        }
+        let (end, ends) = watch::channel(false);
+        let clusters = join_all(plans.iter().map(|plan| self.keep(plan, ends.clone())));
+        let reason = async {
+            let reason = tokio::select! {
+                _ = asked.wait_for(|asked| *asked) => Ok(()),
+                _ = self.etcd.child.ended() => self.etcd.child.check(),
+                _ = self.toxiproxy.ended() => self.toxiproxy.check(),
+            };
+            end.send_replace(true);
+            reason
+        };
+        futures::future::join(clusters, reason).await.1
+    }
+
+    async fn await_shared(&self) -> Result<()> {
+        wait::until("toxiproxy", START_LIMIT, async || -> Result<Option<()>> {
+            self.toxiproxy.check()?;
+            Ok(Some(self.links.version().await?))
+        })
+        .await?;
+        self.etcd.ready(START_LIMIT).await
+    }
+
+    /// One cluster from start to stop.
+    async fn keep(&self, plan: &Plan, mut ends: watch::Receiver<bool>) {
+        let started =
+            Cluster::start(plan, &self.nursery, &self.tools, &self.etcd.url, &self.links).await;
+        let mut cluster = match started {
+            Ok(cluster) => cluster,
+            Err(error) => return self.tell_failure(plan, &error),
+        };
+        tokio::select! {
+            Err(error) = self.live(&mut cluster, plan) => self.tell_failure(plan, &error),
+            _ = ends.wait_for(|ends| *ends) => {}
+        }
+        cluster.stop().await;
+    }
+
+    /// Returns only when something of the cluster has failed.
+    async fn live(&self, cluster: &mut Cluster, plan: &Plan) -> Result<Infallible> {
+        cluster.complete(plan, &self.nursery, &self.tools).await?;
+        self.tell_ready(plan)?;
+        tokio::select! {
+            () = cluster.fails() => {}
+            () = life::go_on(cluster.client.clone(), &plan.folder, plan.index) => {}
+        }
+        cluster.check()?;
+        bail!("life in {} has ended", plan.name)
+    }
+
+    fn tell_ready(&self, plan: &Plan) -> Result<()> {
+        let taken = self.begun.elapsed();
+        self.state.change_cluster(&plan.name, |cluster| {
+            cluster.state = State::Ready;
+            cluster.ready_after_ms = u64::try_from(taken.as_millis()).ok();
+        })?;
+        println!(
+            "{} ready after {:.1} s  {}  KUBECONFIG={}",
+            plan.name,
+            taken.as_secs_f64(),
+            plan.link_url(),
+            plan.admin_kubeconfig().display()
+        );
+        Ok(())
+    }
+
+    fn tell_failure(&self, plan: &Plan, error: &anyhow::Error) {
+        eprintln!("{} failed: {error:#}", plan.name);
+        let told = self.state.change_cluster(&plan.name, |cluster| {
+            cluster.state = State::Failed;
+            cluster.error = Some(format!("{error:#}"));
+        });
+        if let Err(error) = told {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_clusters_has_names() {
+        let names: std::collections::BTreeSet<_> = (0..MOST).map(cluster_name).collect();
+        assert_eq!(names.len(), usize::from(MOST));
+        assert_eq!(cluster_name(0), "harbour");
+        assert_eq!(cluster_name(6), "buoy-07");
+    }
+}

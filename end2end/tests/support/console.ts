@@ -1,0 +1,102 @@
+// Starts and stops a real console for the tests. Owns its database folder and its process, nothing else.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export class Console {
+  private child?: ChildProcess;
+  private log = '';
+
+  private constructor(
+    readonly url: string,
+    private readonly args: string[],
+    private readonly folder: string,
+  ) {}
+
+  /** A console with an empty database on a free port. */
+  static async start(): Promise<Console> {
+    const folder = mkdtempSync(join(tmpdir(), 'quarterdeck-'));
+    const [port, metrics] = [await freePort(), await freePort()];
+    const args = [
+      'serve',
+      `--listen=127.0.0.1:${port}`,
+      `--metrics-listen=127.0.0.1:${metrics}`,
+      `--database-url=sqlite:${join(folder, 'quarterdeck.db')}`,
+    ];
+    const started = new Console(`http://127.0.0.1:${port}`, args, folder);
+    await started.launch();
+    return started;
+  }
+
+  /** Ends the process and starts it again over the same database and address. */
+  async restart(): Promise<void> {
+    await this.end();
+    await this.launch();
+  }
+
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const child = this.child;
+    if (!child || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async launch(): Promise<void> {
+    const binary = process.env.QUARTERDECK_BIN;
+    if (!binary) throw new Error('QUARTERDECK_BIN is not set: run `cargo xtask test browser`');
+    const child = spawn(binary, this.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = child;
+    const keep = (chunk: Buffer) => (this.log = (this.log + chunk).slice(-20_000));
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+    await until(`the console at ${this.url} is ready`, async () => {
+      if (child.exitCode !== null) throw new Error(`the console ended:\n${this.log}`);
+      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      return answer?.ok ?? false;
+    });
+  }
+
+  /** Starts one self-check through the API and waits until it has ended. */
+  async selfCheck(): Promise<number> {
+    const answer = await fetch(`${this.url}/api/v1/operations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'system.self_check' }),
+    });
+    if (answer.status !== 201) throw new Error(`start answered ${answer.status}: ${await answer.text()}`);
+    const { id } = (await answer.json()) as { id: number };
+    await until(`operation ${id} has ended`, async () => {
+      const run = await fetch(`${this.url}/api/v1/operations/${id}`);
+      return ((await run.json()) as { status: string }).status === 'completed';
+    });
+    return id;
+  }
+}
+
+/** Asks again until the fact holds; an error thrown by `fact` ends the wait. */
+export async function until(what: string, fact: () => Promise<boolean>, seconds = 30): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await fact())) {
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

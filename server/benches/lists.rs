@@ -1,0 +1,167 @@
+//! How the operations list answers over HTTP at 1 k, 100 k and 1 M runs, on SQLite and Postgres.
+//!
+//! `cargo xtask bench lists` builds this with optimisation and, for Postgres, gives it a server of its own.
+//! It seeds each database once, starts the real binary over it, and prints p50 and p99 of the first byte and
+//! of the whole page, and the memory of the process. It asserts nothing: a number is for people to judge.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use server::operations::seeding;
+
+const SIZES: [i64; 3] = [1_000, 100_000, 1_000_000];
+const WARM_UP: usize = 20;
+const REQUESTS: usize = 200;
+
+/// What is asked, and in which words it is reported.
+const CASES: [(&str, &str); 14] = [
+    ("first page", "/system/ops/runs"),
+    ("one filter: type", "/system/ops/runs?type=system.self_check"),
+    ("one filter: status", "/system/ops/runs?status=running"),
+    ("one filter: initiator", "/system/ops/runs?initiator=operator-3"),
+    ("failures", "/system/ops/runs?status=completed&outcome=failed"),
+    ("one workspace of 20", "/system/ops/runs?workspace_id=20"),
+    (
+        "rare: four filters",
+        "/system/ops/runs?type=system.self_check&outcome=failed&workspace_id=20&initiator=operator-7",
+    ),
+    ("search with a hit", "/system/ops/runs?q=edge-lisbon"),
+    ("search, a rare hit", "/system/ops/runs?q=needle-0042"),
+    ("search without a hit", "/system/ops/runs?q=no+such+words+anywhere"),
+    ("page 500", "/system/ops/runs?page=500"),
+    ("a cursor half way", "/system/ops/runs?cursor=o.{half}"),
+    ("JSON, first page", "/api/v1/operations"),
+    ("JSON, failures", "/api/v1/operations?status=completed&outcome=failed&page_size=100"),
+];
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let postgres = std::env::var("QUARTERDECK_TEST_POSTGRES_URL").ok();
+    println!(
+        "{:<9} {:>9}  {:<24} {:>25}   {:>25}",
+        "engine", "runs", "request", "first byte p50/p99 ms", "whole page p50/p99 ms"
+    );
+    for size in SIZES {
+        let path = folder.path().join(format!("runs-{size}.db"));
+        measure(&runtime, "sqlite", &format!("sqlite:{}", path.display()), size);
+        if let Some(url) = &postgres {
+            let url =
+                runtime.block_on(seeding::fresh_postgres(url)).expect("a database of our own");
+            measure(&runtime, "postgres", &url, size);
+        }
+    }
+    if postgres.is_none() {
+        println!("postgres: not measured, QUARTERDECK_TEST_POSTGRES_URL is not set");
+    }
+}
+
+fn measure(runtime: &tokio::runtime::Runtime, engine: &str, url: &str, size: i64) {
+    let started = Instant::now();
+    runtime.block_on(seeding::seed(url, size)).expect("the database takes the rows");
+    println!("{engine:<9} {size:>9}  seeded in {:.1} s", started.elapsed().as_secs_f64());
+    let console = Console::start(url);
+    for (name, path) in CASES {
+        let path = path.replace("{half}", &(size / 2).to_string());
+        for _ in 0..WARM_UP {
+            console.get(&path);
+        }
+        let timings: Vec<Timing> = (0..REQUESTS).map(|_| console.get(&path)).collect();
+        let first = percentiles(timings.iter().map(|t| t.first_byte));
+        let whole = percentiles(timings.iter().map(|t| t.whole));
+        println!(
+            "{engine:<9} {size:>9}  {name:<24} {:>12.2} {:>12.2}   {:>12.2} {:>12.2}",
+            first.0, first.1, whole.0, whole.1
+        );
+    }
+    println!("{engine:<9} {size:>9}  resident: {} MB right after", console.resident_kb() / 1024);
+    if size == SIZES[SIZES.len() - 1] {
+        std::thread::sleep(Duration::from_secs(60));
+        println!(
+            "{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds",
+            console.resident_kb() / 1024
+        );
+    }
+}
+
+struct Timing {
+    first_byte: Duration,
+    whole: Duration,
+}
+
+fn percentiles(timings: impl Iterator<Item = Duration>) -> (f64, f64) {
+    let mut all: Vec<f64> = timings.map(|t| t.as_secs_f64() * 1000.0).collect();
+    all.sort_by(f64::total_cmp);
+    (all[all.len() / 2], all[all.len() * 99 / 100])
+}
+
+struct Console {
+    child: Child,
+    address: String,
+}
+
+impl Console {
+    fn start(url: &str) -> Self {
+        let (listen, metrics) = (free_address(), free_address());
+        let child = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
+            .args(["serve", "--log-level", "warn"])
+            .args(["--listen", &listen, "--metrics-listen", &metrics, "--database-url", url])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the console starts");
+        let console = Self { child, address: listen };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while console.ask("/readyz").is_none_or(|(status, _)| status != 200) {
+            assert!(Instant::now() < deadline, "the console is not ready after 60 s");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        console
+    }
+
+    fn get(&self, path: &str) -> Timing {
+        let (status, timing) = self.ask(path).expect("the console answers");
+        assert_eq!(status, 200, "{path}");
+        timing
+    }
+
+    /// One request on a connection of its own, read to its end.
+    fn ask(&self, path: &str) -> Option<(u16, Timing)> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        let started = Instant::now();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = vec![0; 64 * 1024];
+        let mut length = stream.read(&mut answer).ok()?;
+        let first_byte = started.elapsed();
+        let status = std::str::from_utf8(&answer[..length]).ok()?.get(9..12)?.parse().ok()?;
+        while length > 0 {
+            length = stream.read(&mut answer).ok()?;
+        }
+        Some((status, Timing { first_byte, whole: started.elapsed() }))
+    }
+
+    fn resident_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").to_string()
+}

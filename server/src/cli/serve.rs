@@ -1,0 +1,145 @@
+//! `quarterdeck serve`: from the configuration to a console that answers, and down again in good order.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::{
+    clock::{Clock, Rng},
+    config::Config,
+    console::{Console, Parts, store_config},
+    routes,
+    store::{Db, Dialect},
+    web::{listener, pages, stack, stack::Stack},
+};
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be heard")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be heard")?;
+    let listener = bind("listen", config.listen).await?;
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(bind("metrics_listen", address).await?),
+        None => None,
+    };
+    let console = open(config).await?;
+    let table = routes::all();
+    table.check(&pages::paths_of_application()).context("the route table is not complete")?;
+    let stack = Stack::new(console, table);
+    console.start();
+    say_where(console, &listener, metrics.as_ref())?;
+
+    let metrics_stop = CancellationToken::new();
+    let second = serve_metrics(console, metrics, metrics_stop.clone());
+    let first = listener::serve(listener, console.shutdown.clone(), move |peer, request| {
+        let stack = stack.clone();
+        async move { stack.answer(Some(peer), request).await }
+    });
+    tokio::pin!(first, second);
+    let mut first_done = false;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        () = &mut first => first_done = true,
+        () = &mut second => {}
+    }
+    // Readiness says so from here on, streams end, and no new connection is taken.
+    console.shutdown.cancel();
+    let began = console.clock.monotonic();
+    let drain = async {
+        if !first_done {
+            first.await;
+        }
+    };
+    let grace = console.config.shutdown_grace;
+    let drained = tokio::select! {
+        () = drain => true,
+        () = console.clock.sleep(grace) => false,
+        // The second listener goes on answering meanwhile; it never ends by itself.
+        () = &mut second => false,
+        _ = interrupt.recv() => false,
+    };
+    if !drained {
+        tracing::warn!("requests were still running when the grace was over");
+    }
+    let left = grace.saturating_sub(console.clock.monotonic().saturating_sub(began));
+    finish(console, left.max(Duration::from_secs(1))).await;
+    metrics_stop.cancel();
+    Ok(())
+}
+
+async fn finish(console: &'static Console, grace: Duration) {
+    let late = console.tasks.shutdown(grace).await;
+    if !late.is_empty() {
+        tracing::warn!(tasks = late.join(", "), "tasks did not stop in time");
+    }
+    // A connection that never comes back must not keep the process.
+    let closed = tokio::time::timeout(Duration::from_secs(5), console.db.close()).await;
+    if closed.is_err() {
+        tracing::warn!("the database was not closed in time");
+    }
+    tracing::info!("stopped");
+}
+
+async fn bind(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{setting}: {address} cannot be listened on"))
+}
+
+/// Opens the store and wires the console. One process holds a SQLite file, so it is brought up to date
+/// right here; Postgres is shared, and who migrates it decides when.
+async fn open(config: Config) -> anyhow::Result<&'static Console> {
+    let clock = Clock::system();
+    let db = Db::open(&store_config(&config), clock.clone())
+        .await
+        .context("the database cannot be opened")?;
+    if db.dialect() == Dialect::Sqlite && !config.read_only {
+        for migration in db.migrate().await.context("the database was not migrated")? {
+            tracing::info!(migration = migration.name, "brought the database up to date");
+        }
+    }
+    db.check_schema().await.context("the database does not fit this version")?;
+    let parts = Parts { config, clock, rng: Rng::system(), db, callers: None };
+    Ok(Console::open(parts).await?)
+}
+
+async fn serve_metrics(
+    console: &'static Console,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+) {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let router = stack::of_metrics(console);
+    listener::serve(listener, stop, move |_, request| {
+        let router = router.clone();
+        async move {
+            match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
+    })
+    .await;
+}
+
+fn say_where(
+    console: &Console,
+    listener: &TcpListener,
+    metrics: Option<&TcpListener>,
+) -> anyhow::Result<()> {
+    let url = format!("http://{}{}/", listener.local_addr()?, console.config.base());
+    let metrics = match metrics {
+        Some(metrics) => format!("http://{}/metrics", metrics.local_addr()?),
+        None => "off".to_owned(),
+    };
+    tracing::info!(url, metrics, "Quarterdeck is up: {url}");
+    tracing::warn!("nobody signs in yet: everyone who reaches this address is its admin");
+    Ok(())
+}

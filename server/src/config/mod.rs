@@ -1,0 +1,140 @@
+//! The configuration: read once, at start, from flags, the environment and one optional TOML file.
+//!
+//! The only module that looks at the environment. Each setting stands once in [`settings::SETTINGS`]; its
+//! flag, its variable, its key in the file and its lines in `--help` all come from there. A flag wins over
+//! the environment, the environment over the file. Every value is checked here, before anything is opened,
+//! and all faults are told at once, each with the setting and where its value came from.
+
+mod settings;
+mod sources;
+mod values;
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipnet::IpNet;
+
+pub use sources::{Environment, Fault, Faults};
+pub use values::{LogFormat, PublicUrl, Upstream};
+
+use sources::{Given, Reader};
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Serve(Box<Config>),
+    Migrate { config: Box<Config>, check: bool },
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// Metrics and verbose readiness; none switches them off.
+    pub metrics_listen: Option<SocketAddr>,
+    pub public_url: Option<PublicUrl>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub insecure_http: bool,
+    pub read_only: bool,
+    /// A line above every page, such as "production".
+    pub environment: Option<String>,
+    /// May hold a password: never logged, never shown.
+    pub database_url: String,
+    pub database_connections: u32,
+    pub statement_timeout: Duration,
+    pub max_body_bytes: usize,
+    pub request_timeout: Duration,
+    pub shutdown_grace: Duration,
+    /// Searches that one caller may make in a second.
+    pub search_rate: u32,
+    pub workers: u32,
+    pub upstreams: Vec<Upstream>,
+    pub log_format: LogFormat,
+    pub log_level: String,
+}
+
+impl Config {
+    /// The defaults, as they stand in `--help`.
+    pub fn defaults() -> Self {
+        let given = Given::default();
+        // The defaults are constants of this crate, and a test reads them all.
+        Self::from_given(&given).expect("the defaults are valid")
+    }
+
+    /// The path below which the console is published: empty, or `/console`.
+    pub fn base(&self) -> &str {
+        self.public_url.as_ref().map_or("", |url| url.base.as_str())
+    }
+
+    fn from_given(given: &Given) -> Result<Self, Faults> {
+        let mut read = Reader::new(given);
+        let config = Self {
+            listen: read.value("listen", values::address),
+            metrics_listen: read.value("metrics_listen", values::address_or_off),
+            public_url: read.optional("public_url", values::public_url),
+            trusted_proxies: read.list("trusted_proxies", values::network),
+            insecure_http: read.value("insecure_http", values::yes_or_no),
+            read_only: read.value("read_only", values::yes_or_no),
+            environment: read.optional("environment", values::short_line),
+            database_url: read.value("database_url", values::database_url),
+            database_connections: read.value("database_connections", values::number::<2, 200>),
+            statement_timeout: read.value("statement_timeout", values::seconds::<1, 600>),
+            max_body_bytes: read.value("max_body_bytes", values::bytes),
+            request_timeout: read.value("request_timeout", values::seconds::<1, 600>),
+            shutdown_grace: read.value("shutdown_grace", values::seconds::<0, 600>),
+            search_rate: read.value("search_rate", values::number::<1, 100_000>),
+            workers: read.value("workers", values::number::<1, 64>),
+            upstreams: read.list("upstreams", values::upstream),
+            log_format: read.value("log_format", values::log_format),
+            log_level: read.value("log_level", values::log_level),
+        };
+        let mut faults = read.into_faults();
+        faults.extend(config.contradictions());
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+
+    /// What no single value shows. Until identity lands everyone who can reach the console is its admin,
+    /// so it may be reached from this machine alone; that is not a setting.
+    fn contradictions(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut loopback_only = |setting: &'static str, address: SocketAddr| {
+            if !address.ip().is_loopback() {
+                let why = format!(
+                    "{address} can be reached from other machines, and nobody signs in yet: everyone who \
+                     reaches the console is its admin. Use a loopback address such as 127.0.0.1:{}",
+                    address.port()
+                );
+                faults.push(Fault::of(setting, why));
+            }
+        };
+        loopback_only("listen", self.listen);
+        if let Some(address) = self.metrics_listen {
+            loopback_only("metrics_listen", address);
+            if address.port() != 0 && address == self.listen {
+                let why = format!("{address} is taken by `listen`; choose another port, or `off`");
+                faults.push(Fault::of("metrics_listen", why));
+            }
+        }
+        if let Some(url) = &self.public_url
+            && !url.https
+            && !url.is_loopback()
+            && !self.insecure_http
+        {
+            let why = "is plain http: whoever listens on the way can read sessions and act with them. \
+                       Publish it over https, or set `insecure_http` if you mean it";
+            faults.push(Fault::of("public_url", format!("{} {why}", url.origin)));
+        }
+        let mut names: Vec<&str> = self.upstreams.iter().map(|u| u.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            faults.push(Fault::of("upstreams", format!("the name `{}` stands twice", pair[0])));
+        }
+        faults
+    }
+}
+
+/// Reads the command line, with the process's own arguments and environment.
+pub fn read() -> Result<Command, clap::Error> {
+    sources::read(std::env::args_os(), &Environment::of_process())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! Every setting, once: its name, what it means, its default and where it stands in `--help`.
+
+use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
+
+/// The prefix of our variables: `QUARTERDECK_LISTEN`.
+pub const PREFIX: &str = "QUARTERDECK_";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// In the file; the flag has dashes for underscores, the variable is in capitals.
+    pub key: &'static str,
+    /// What the value is, in `--help`.
+    pub value: &'static str,
+    pub group: &'static str,
+    pub help: &'static str,
+    /// As it would be typed; empty when unset means "none".
+    pub default: &'static str,
+    pub kind: Kind,
+    /// Whether the value may hold a password and is therefore never repeated.
+    pub secret: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Single,
+    /// The bare flag means yes.
+    Switch,
+    /// The flag may be repeated; the variable separates by commas; the file has an array.
+    Many,
+}
+
+impl Setting {
+    pub fn flag(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.key.to_ascii_uppercase())
+    }
+
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|s| s.key == key)
+    }
+
+    fn arg(&self) -> Arg {
+        let mut notes = vec![format!("[env: {}]", self.variable())];
+        if !self.default.is_empty() {
+            notes.push(format!("[default: {}]", self.default));
+        }
+        let arg = Arg::new(self.key)
+            .long(self.flag())
+            .value_name(self.value)
+            .help_heading(self.group)
+            .global(true)
+            .help(format!("{} {}", self.help, notes.join(" ")));
+        match self.kind {
+            Kind::Single => arg.value_parser(NonEmptyStringValueParser::new()),
+            Kind::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+            Kind::Many => {
+                arg.action(ArgAction::Append).value_parser(NonEmptyStringValueParser::new())
+            }
+        }
+    }
+}
+
+const fn single(
+    group: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, value, group, help, default, kind: Kind::Single, secret: false }
+}
+
+const NETWORK: &str = "Network";
+const STORAGE: &str = "Storage";
+const LIMITS: &str = "Limits";
+const WORK: &str = "Work";
+const LOGS: &str = "Logs";
+
+pub const SETTINGS: &[Setting] = &[
+    single(
+        NETWORK,
+        "listen",
+        "ADDRESS",
+        "127.0.0.1:7080",
+        "Where the console answers. Loopback only, until the console knows who is asking.",
+    ),
+    single(
+        NETWORK,
+        "metrics_listen",
+        "ADDRESS",
+        "127.0.0.1:7081",
+        "Where /metrics and /readyz?verbose answer, apart from the console; `off` for nowhere.",
+    ),
+    single(
+        NETWORK,
+        "public_url",
+        "URL",
+        "",
+        "The address that people type, when a proxy stands before the console; may have a sub-path.",
+    ),
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            NETWORK,
+            "trusted_proxies",
+            "NETWORK",
+            "",
+            "Proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Switch,
+        ..single(
+            NETWORK,
+            "insecure_http",
+            "yes|no",
+            "no",
+            "Allow a public_url that is plain http on another host than this one.",
+        )
+    },
+    Setting {
+        kind: Kind::Switch,
+        ..single(
+            NETWORK,
+            "read_only",
+            "yes|no",
+            "no",
+            "Refuse every change, whoever asks; starts no scheduled work either.",
+        )
+    },
+    single(
+        NETWORK,
+        "environment",
+        "NAME",
+        "",
+        "A name shown above every page, such as `production`, so that nobody mistakes one for another.",
+    ),
+    Setting {
+        secret: true,
+        ..single(
+            STORAGE,
+            "database_url",
+            "URL",
+            "sqlite:quarterdeck.db",
+            "sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME; the variable DATABASE_URL is read too.",
+        )
+    },
+    single(
+        STORAGE,
+        "database_connections",
+        "NUMBER",
+        "8",
+        "Connections to Postgres at most; SQLite has one that writes and three that read.",
+    ),
+    single(
+        STORAGE,
+        "statement_timeout",
+        "SECONDS",
+        "2",
+        "How long one statement of a request may take before it is given up.",
+    ),
+    single(LIMITS, "max_body_bytes", "BYTES", "1048576", "The largest request body that is taken."),
+    single(
+        LIMITS,
+        "request_timeout",
+        "SECONDS",
+        "30",
+        "How long a request may take; live streams are exempt.",
+    ),
+    single(
+        LIMITS,
+        "shutdown_grace",
+        "SECONDS",
+        "20",
+        "How long running requests and tasks may take to finish after SIGTERM.",
+    ),
+    single(
+        LIMITS,
+        "search_rate",
+        "PER SECOND",
+        "10",
+        "Searches that one caller may make in a second before the answer is 429.",
+    ),
+    single(WORK, "workers", "NUMBER", "2", "Operations that run at the same time in this process."),
+    Setting {
+        kind: Kind::Many,
+        secret: true,
+        ..single(
+            WORK,
+            "upstreams",
+            "NAME=URL",
+            "",
+            "A service that the self-check must reach, such as prometheus=http://127.0.0.1:9090; repeatable.",
+        )
+    },
+    single(
+        LOGS,
+        "log_format",
+        "json|pretty",
+        "pretty",
+        "One JSON object a line, or text for people.",
+    ),
+    single(
+        LOGS,
+        "log_level",
+        "FILTER",
+        "info",
+        "error, warn, info, debug or trace, also by part: info,server::web=debug.",
+    ),
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  quarterdeck
+      Serves on http://127.0.0.1:7080 with a SQLite file in the current directory.
+  quarterdeck migrate && quarterdeck serve --database-url postgres://quarterdeck@db/quarterdeck
+      Prepares a Postgres database, then serves from it.
+  QUARTERDECK_LOG_FORMAT=json quarterdeck serve --config /etc/quarterdeck.toml
+      Reads the file; the variable wins over the file, a flag would win over both.
+
+The file has one line per setting, named as the flag with underscores:
+  listen = \"127.0.0.1:7080\"
+  upstreams = [\"prometheus=http://127.0.0.1:9090\"]";
+
+/// The command line.
+pub fn command() -> Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .global(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("A TOML file with settings. [env: QUARTERDECK_CONFIG]");
+    let check = Arg::new("check")
+        .long("check")
+        .action(ArgAction::SetTrue)
+        .help("Change nothing: say what is missing, and end with 1 when something is");
+    Command::new("quarterdeck")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An operations console for fleets of Kubernetes clusters and the agents on them.")
+        .after_help(EXAMPLES)
+        .arg(config)
+        .args(SETTINGS.iter().map(Setting::arg))
+        .subcommand(Command::new("serve").about("Serve the console (also without a subcommand)"))
+        .subcommand(
+            Command::new("migrate")
+                .about("Bring the database to this version's schema, under a lock")
+                .arg(check),
+        )
+}

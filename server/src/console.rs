@@ -1,0 +1,155 @@
+//! The composition root: everything the console is made of, wired here and nowhere else.
+
+use std::sync::Arc;
+
+use app::identity::Gate;
+use axum::extract::FromRef;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::{Clock, Rng},
+    config::Config,
+    events::{Feed, StreamState},
+    identity::{AuditedGate, Callers, Everyone},
+    store::{Db, StoreConfig, StoreError},
+    tasks::Tasks,
+    web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
+};
+
+/// What every handler can reach. Leaked once, so that it can be `Copy` into every closure of a render.
+pub struct Console {
+    pub config: Config,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub db: Db,
+    pub feed: Feed,
+    pub gate: Arc<dyn Gate>,
+    pub callers: Arc<dyn Callers>,
+    pub tasks: Tasks,
+    pub task_list: Arc<dyn app::settings::Tasks>,
+    pub metrics: Metrics,
+    pub assets: Assets,
+    pub readiness: Readiness,
+    pub limits: Limits,
+    /// Cancelled when the console begins to stop: streams end, readiness says so.
+    pub shutdown: CancellationToken,
+}
+
+/// What a test may choose for itself.
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub db: Db,
+    /// None for those that the configuration asks for.
+    pub callers: Option<Arc<dyn Callers>>,
+}
+
+impl Console {
+    /// Wires everything; starts nothing yet.
+    pub async fn open(parts: Parts) -> Result<&'static Self, StoreError> {
+        let Parts { config, clock, rng, db, callers } = parts;
+        app::paths::set_base(config.base());
+        let gate: Arc<dyn Gate> = Arc::new(AuditedGate::new(db.clone()));
+        let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
+        let tasks = Tasks::new(clock.clone(), rng.clone());
+        let feed = Feed::open(db.clone()).await?;
+        let readiness = Readiness::new(clock.clone());
+        register_readiness(&readiness, &db, &feed);
+        Ok(Box::leak(Box::new(Self {
+            feed,
+            gate,
+            callers,
+            task_list: Arc::new(tasks.clone()),
+            tasks,
+            metrics: Metrics::new(),
+            assets: Assets::embedded(),
+            readiness,
+            limits: Limits::new(&config, &clock),
+            shutdown: CancellationToken::new(),
+            config,
+            clock,
+            rng,
+            db,
+        })))
+    }
+
+    /// Starts what works in the background.
+    pub fn start(&'static self) {
+        if self.config.read_only {
+            // Each of them writes.
+            return;
+        }
+        self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
+            Ok(self.feed.run(stop).await?)
+        });
+    }
+}
+
+const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
+     at once or within a second.";
+
+impl FromRef<&'static Console> for StreamState {
+    fn from_ref(console: &&'static Console) -> Self {
+        Self {
+            feed: console.feed.clone(),
+            clock: console.clock.clone(),
+            rng: console.rng.clone(),
+            shutdown: console.shutdown.clone(),
+            origin: console.config.public_url.as_ref().map(|url| url.origin.clone()),
+        }
+    }
+}
+
+/// How the configuration wants the store opened.
+pub fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig {
+        url: config.database_url.clone(),
+        max_connections: config.database_connections,
+        statement_timeout: config.statement_timeout,
+        read_only: config.read_only,
+        ..StoreConfig::default()
+    }
+}
+
+fn register_readiness(readiness: &Readiness, db: &Db, feed: &Feed) {
+    let say = |error: StoreError| error.to_string();
+    let store = db.clone();
+    readiness.register("store", move || {
+        let db = store.clone();
+        async move { db.ping().await.map(|()| format!("{:?}", db.dialect())).map_err(say) }
+    });
+    let schema = db.clone();
+    readiness.register("migrations", move || {
+        let db = schema.clone();
+        async move {
+            let version = crate::store::SCHEMA_VERSION;
+            db.check_schema().await.map(|()| format!("schema {version}")).map_err(say)
+        }
+    });
+    let clocks = db.clone();
+    readiness.register("clock", move || {
+        let db = clocks.clone();
+        async move {
+            let theirs = db.now().await.map_err(say)?;
+            let apart = db.clock().now().since(theirs).abs();
+            // Leases last 30 s and are judged by the database's clock; 5 s apart leaves room.
+            if apart > 5 * app::time::Micros::SECOND {
+                return Err(format!("{} ms apart from the database's clock", apart / 1000));
+            }
+            Ok(format!("{} ms apart from the database's clock", apart / 1000))
+        }
+    });
+    let feed = feed.clone();
+    readiness.register("events", move || {
+        let feed = feed.clone();
+        async move {
+            let lag = feed.lag().await.map_err(say)?;
+            // Whoever commits numbers at once, and a poll looks each second.
+            if lag > 10 * app::time::Micros::SECOND {
+                return Err(format!("news has waited {} ms for its number", lag / 1000));
+            }
+            Ok(format!("{} ms behind", lag / 1000))
+        }
+    });
+}

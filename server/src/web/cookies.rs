@@ -1,0 +1,52 @@
+//! The cookies that are no session: the viewer's time zone and the word that is told once.
+
+use app::request::Flash;
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+
+use crate::config::Config;
+
+/// Set by the page itself, in the browser: an IANA name.
+pub const ZONE: &str = "qd_zone";
+/// Set by a form's redirect, read by the next page.
+pub const FLASH: &str = "qd_flash";
+
+/// The first cookie of that name.
+pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+}
+
+/// `Set-Cookie` for a word to the next page, for a minute at most.
+pub fn set_flash(config: &Config, flash: Flash) -> HeaderValue {
+    written(config, &flash.to_cookie(), 60)
+}
+
+pub fn clear_flash(config: &Config) -> HeaderValue {
+    written(config, "", 0)
+}
+
+fn written(config: &Config, value: &str, seconds: u32) -> HeaderValue {
+    let path = if config.base().is_empty() { "/" } else { config.base() };
+    let secure =
+        if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
+    let cookie =
+        format!("{FLASH}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    // The value is one of our own words with a number, the path was checked with the configuration.
+    HeaderValue::from_str(&cookie).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let headers = HeaderMap::from_iter([(
+            COOKIE,
+            HeaderValue::from_static("xqd_zone=no; qd_zone=Europe/Lisbon; qd_zone=late; broken"),
+        )]);
+        assert_eq!(find(&headers, ZONE), Some("Europe/Lisbon"));
+        assert_eq!(find(&headers, FLASH), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! How much one request and one caller may take: body, time, and searches in a second.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use app::{error::ApiError, identity::Caller};
+use axum::{
+    body::Body,
+    extract::Request,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use governor::{
+    Quota, RateLimiter, clock::Clock as GovernorClock, middleware::NoOpMiddleware,
+    state::keyed::HashMapStateStore,
+};
+use http::header::CONTENT_LENGTH;
+use http_body_util::Limited;
+
+use super::{arrival::Arrival, errors::Failed, query};
+use crate::{clock::Clock, config::Config, console::Console};
+
+/// Beyond so many callers, those who have been quiet are forgotten.
+const CALLERS_KEPT: usize = 4096;
+
+/// The process's own clock, as the limiter wants it.
+#[derive(Clone)]
+struct Monotonic(Clock);
+
+impl GovernorClock for Monotonic {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.monotonic()
+    }
+}
+
+type PerCaller =
+    RateLimiter<String, HashMapStateStore<String>, Monotonic, NoOpMiddleware<Duration>>;
+
+/// What each caller may do in a second.
+pub struct Limits {
+    clock: Monotonic,
+    searches: PerCaller,
+}
+
+impl Limits {
+    pub fn new(config: &Config, clock: &Clock) -> Self {
+        let clock = Monotonic(clock.clone());
+        let rate = NonZeroU32::new(config.search_rate).unwrap_or(NonZeroU32::MIN);
+        let searches =
+            RateLimiter::new(Quota::per_second(rate), HashMapStateStore::default(), clock.clone());
+        Self { clock, searches }
+    }
+
+    /// Refuses a caller that searches too often. A search is whatever has a text to look for.
+    pub fn check(&self, arrival: &Arrival, caller: Option<&Caller>) -> Result<(), ApiError> {
+        let Some(query) = arrival.query.as_deref().filter(|query| query.contains("q=")) else {
+            return Ok(());
+        };
+        // A query that cannot be read is refused further in, with its reason.
+        let pairs = query::pairs(query).unwrap_or_default();
+        if !pairs.iter().any(|(key, value)| key == "q" && !value.is_empty()) {
+            return Ok(());
+        }
+        if self.searches.len() > CALLERS_KEPT {
+            self.searches.retain_recent();
+        }
+        let who = match (caller, arrival.address) {
+            (Some(caller), _) => format!("{caller:?}"),
+            (None, Some(address)) => address.to_string(),
+            (None, None) => String::new(),
+        };
+        self.searches.check_key(&who).map_err(|refused| {
+            let wait = refused.wait_time_from(self.clock.now());
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            ApiError::RateLimited { retry_after_s: seconds }
+        })
+    }
+}
+
+/// Runs a handler within the limits of body and time. The time of a live stream is not counted: its handler
+/// is done when the stream begins.
+pub async fn within(console: &'static Console, request: Request, next: Next) -> Response {
+    let max = console.config.max_body_bytes;
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    if announced.and_then(|v| v.parse::<u64>().ok()).is_some_and(|len| len > max as u64) {
+        return Failed(ApiError::TooLarge).into_response();
+    }
+    let request = request.map(|body| Body::new(Limited::new(body, max)));
+    tokio::select! {
+        response = next.run(request) => response,
+        () = console.clock.sleep(console.config.request_timeout) => {
+            Failed(ApiError::Timeout).into_response()
+        }
+    }
+}

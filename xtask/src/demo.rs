@@ -1,0 +1,215 @@
+//! Owns `demo`: the console as soon as it is built, then the practice fleet beside it, until Ctrl-C.
+//!
+//! ```text
+//! assets ─► server ─► console answers, access.json ─► Kubernetes (built once) ─► fleet ─► clusters, one by one
+//! ```
+//!
+//! Must not configure anything that `serve` could not be told by its flags.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::build::{self, manifest};
+use crate::console::Console;
+use crate::control_plane;
+use crate::process::{self, Service};
+use crate::progress::{note, step};
+use crate::setup;
+use crate::workspace::Workspace;
+
+const CLUSTERS: &str = "3";
+
+/// Where the practice fleet says how its clusters are.
+const FLEET_FILE: &str = "fleet.json";
+
+/// For programs that want to come along. Users and API keys join when there are any.
+#[derive(Debug, Serialize)]
+struct Access<'a> {
+    url: &'a str,
+    metrics_url: &'a str,
+    clusters: Vec<&'a Cluster>,
+}
+
+/// What the practice fleet says of one cluster in its `fleet.json`, as far as a visitor needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Cluster {
+    name: String,
+    state: String,
+    #[serde(rename(deserialize = "proxied_url"))]
+    url: String,
+    admin_kubeconfig: PathBuf,
+    viewer_kubeconfig: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Fleet {
+    clusters: Vec<Cluster>,
+}
+
+pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
+    let since = Instant::now();
+    // What the user must install is asked for before the first long step, not after it.
+    setup::version::ensure_node()?;
+    if with_fleet {
+        setup::version::ensure_go().context("`cargo xtask demo --no-fleet` works without it")?;
+    }
+    let folder = workspace.demo();
+    let _only = only_one(&folder)?;
+    build::assets(workspace)?;
+    let binary = build::server(workspace)?;
+    let mut console = step("console", || Console::start(&binary, &folder))?;
+    let access = AccessFile::new(&folder, &console);
+    access.write(&[])?;
+    welcome(workspace, &console, since);
+    let mut fleet = if with_fleet { Some(start_fleet(workspace, &folder)?) } else { None };
+    let result = watch(&mut console, fleet.as_mut(), &access, since);
+    if process::interrupted() {
+        println!("\n  ending");
+    }
+    // The console first: it must not report as trouble that its clusters go.
+    drop(console);
+    drop(fleet);
+    result
+}
+
+/// Two demos would share one database file and one fleet.
+fn only_one(folder: &Path) -> Result<File> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let file = File::create(folder.join("demo.lock")).context("cannot write the demo's lock")?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!(
+                "a demo of this tree already runs; {} says where",
+                folder.join(AccessFile::NAME).display()
+            )
+        }
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the demo's folder"),
+    }
+}
+
+fn welcome(workspace: &Workspace, console: &Console, since: Instant) {
+    note("console ready, after", since.elapsed());
+    println!("\n  {}", console.url);
+    println!(
+        "  There is no sign-in yet: everyone who reaches this address is an admin. It listens on this machine only."
+    );
+    println!(
+        "  For programs: {}. Logs: {}. Ctrl-C ends all of it.\n",
+        workspace.short(&workspace.demo().join(AccessFile::NAME)),
+        workspace.short(&workspace.demo())
+    );
+}
+
+struct RunningFleet {
+    service: Service,
+    folder: PathBuf,
+    log: PathBuf,
+    /// Those whose readiness or failure was told.
+    told: Vec<String>,
+}
+
+fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
+    let tools = step("Kubernetes (a few minutes, once)", || {
+        control_plane::ensure(&workspace.cache, &workspace.root)
+    })?;
+    let binary = step("practice fleet", || build::program(workspace, "fleet"))?;
+    let (state, log) = (folder.join("fleet"), folder.join("fleet.log"));
+    // One that was killed leaves its file, whose clusters are gone.
+    drop(fs::remove_file(state.join(FLEET_FILE)));
+    let mut command = process::command(binary);
+    command.args(["up", "--clusters", CLUSTERS, "--tools"]).arg(tools).arg("--dir").arg(&state);
+    let service = Service::start("the practice fleet", &mut command, &log)?;
+    Ok(RunningFleet { service, folder: state, log, told: Vec::new() })
+}
+
+/// Stays until the user has enough, or something ends that should not.
+fn watch(
+    console: &mut Console,
+    mut fleet: Option<&mut RunningFleet>,
+    access: &AccessFile,
+    since: Instant,
+) -> Result<()> {
+    while !process::interrupted() {
+        console.check()?;
+        if let Some(fleet) = fleet.as_deref_mut() {
+            if let Some(status) = fleet.service.ended()? {
+                bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
+            }
+            let clusters = fleet.read();
+            if fleet.tell(&clusters, since) {
+                access.write(&clusters)?;
+            }
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+impl RunningFleet {
+    /// Nothing while the fleet has not written its file.
+    fn read(&self) -> Vec<Cluster> {
+        let text = fs::read(self.folder.join(FLEET_FILE)).unwrap_or_default();
+        serde_json::from_slice::<Fleet>(&text).unwrap_or_default().clusters
+    }
+
+    /// One line per cluster that has come to a state that lasts; true when there was one.
+    fn tell(&mut self, clusters: &[Cluster], since: Instant) -> bool {
+        let before = self.told.len();
+        for cluster in clusters {
+            let lasts = cluster.state == "ready" || cluster.state == "failed";
+            if lasts && !self.told.contains(&cluster.name) {
+                let reason =
+                    cluster.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+                note(
+                    &format!("cluster {} {}{reason}", cluster.name, cluster.state),
+                    since.elapsed(),
+                );
+                self.told.push(cluster.name.clone());
+            }
+        }
+        self.told.len() > before
+    }
+}
+
+/// `access.json`, there for as long as the demo runs.
+struct AccessFile {
+    path: PathBuf,
+    url: String,
+    metrics_url: String,
+}
+
+impl AccessFile {
+    const NAME: &str = "access.json";
+
+    fn new(folder: &Path, console: &Console) -> Self {
+        Self {
+            path: folder.join(Self::NAME),
+            url: console.url.clone(),
+            metrics_url: console.metrics_url.clone(),
+        }
+    }
+
+    fn write(&self, clusters: &[Cluster]) -> Result<()> {
+        let access = Access {
+            url: &self.url,
+            metrics_url: &self.metrics_url,
+            clusters: clusters.iter().filter(|cluster| cluster.state == "ready").collect(),
+        };
+        manifest::write_atomically(&self.path, &serde_json::to_vec_pretty(&access)?)
+    }
+}
+
+impl Drop for AccessFile {
+    fn drop(&mut self) {
+        // Whoever reads it later must not knock at a console that is gone.
+        drop(fs::remove_file(&self.path));
+    }
+}

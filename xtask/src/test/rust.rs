@@ -1,0 +1,63 @@
+//! Owns running the crates' own tests, with what they need beside them: a Postgres, the control plane's programs.
+//! Must not know any test.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::build::{self, CRATES};
+use crate::control_plane;
+use crate::postgres::{POSTGRES_URL, Postgres};
+use crate::process;
+use crate::setup;
+use crate::workspace::Workspace;
+
+/// `sqlite`: the tests do without Postgres. Without it they fail when no Postgres is named.
+const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
+
+/// Where the practice fleet finds Kubernetes.
+const FLEET_TOOLS: &str = "FLEET_TOOLS";
+
+pub fn unit(workspace: &Workspace) -> Result<()> {
+    let of_product = product(workspace, |cargo| cargo.env(ENGINES, "sqlite"));
+    of_product.and(xtask(workspace))
+}
+
+pub fn store(workspace: &Workspace) -> Result<()> {
+    let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
+    product(workspace, |cargo| cargo.env(POSTGRES_URL, &postgres.url))
+}
+
+pub fn fleet(workspace: &Workspace) -> Result<()> {
+    let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
+    process::run(cargo_test(workspace).args(["--package", "fleet"]).env(FLEET_TOOLS, tools))
+}
+
+/// All of the above, with one build. Without the control plane, all but the fleet.
+pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
+    let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
+    let mut cargo = cargo_test(workspace);
+    cargo.args(CRATES).env(POSTGRES_URL, &postgres.url);
+    match tools {
+        Some(tools) => cargo.env(FLEET_TOOLS, tools),
+        None => cargo.args(["--exclude", "fleet"]),
+    };
+    process::run(&mut cargo).and(xtask(workspace))
+}
+
+fn product(workspace: &Workspace, with: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let mut cargo = cargo_test(workspace);
+    cargo.args(["--package", "app", "--package", "server"]);
+    process::run(with(&mut cargo))
+}
+
+fn xtask(workspace: &Workspace) -> Result<()> {
+    process::run(cargo_test(workspace).args(["--package", "xtask"]))
+}
+
+fn cargo_test(workspace: &Workspace) -> Command {
+    let mut cargo = build::cargo(workspace, "test");
+    cargo.arg("--no-fail-fast");
+    cargo
+}
