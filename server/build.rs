@@ -4,6 +4,11 @@
 //! `manifest.json` (logical name → `path`, the hashed file name) and the files, each with `.br` and `.gz`
 //! beside it. Without such a directory the table is empty and the server still builds.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script by variables, and only git knows the commit"
+)]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},

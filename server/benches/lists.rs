@@ -42,12 +42,16 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let postgres = std::env::var("QUARTERDECK_TEST_POSTGRES_URL").ok();
-    println!("{:<9} {:>9}  {:<24} {:>25}   {:>25}", "engine", "runs", "request", "first byte p50/p99 ms", "whole page p50/p99 ms");
+    println!(
+        "{:<9} {:>9}  {:<24} {:>25}   {:>25}",
+        "engine", "runs", "request", "first byte p50/p99 ms", "whole page p50/p99 ms"
+    );
     for size in SIZES {
         let path = folder.path().join(format!("runs-{size}.db"));
         measure(&runtime, "sqlite", &format!("sqlite:{}", path.display()), size);
         if let Some(url) = &postgres {
-            let url = runtime.block_on(seeding::fresh_postgres(url)).expect("a database of our own");
+            let url =
+                runtime.block_on(seeding::fresh_postgres(url)).expect("a database of our own");
             measure(&runtime, "postgres", &url, size);
         }
     }
@@ -77,7 +81,10 @@ fn measure(runtime: &tokio::runtime::Runtime, engine: &str, url: &str, size: i64
     println!("{engine:<9} {size:>9}  resident: {} MB right after", console.resident_kb() / 1024);
     if size == SIZES[SIZES.len() - 1] {
         std::thread::sleep(Duration::from_secs(60));
-        println!("{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds", console.resident_kb() / 1024);
+        println!(
+            "{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds",
+            console.resident_kb() / 1024
+        );
     }
 }
 
@@ -126,7 +133,8 @@ impl Console {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_nodelay(true).ok()?;
         let started = Instant::now();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = vec![0; 64 * 1024];
         let mut length = stream.read(&mut answer).ok()?;

@@ -10,6 +10,7 @@ pub mod console;
 pub mod events;
 pub mod identity;
 pub mod journal;
+pub mod operations;
 pub mod routes;
 pub mod store;
 pub mod tasks;

@@ -120,15 +120,11 @@ fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
     let tools = step("Kubernetes (a few minutes, once)", || {
         control_plane::ensure(&workspace.cache, &workspace.root)
     })?;
-    step("practice fleet", || {
-        let mut cargo = build::cargo(workspace, "build");
-        cargo.args(["--workspace", "--exclude", "frontend", "--bin", "fleet"]);
-        process::run_logged(&mut cargo, &workspace.logs().join("fleet.log"))
-    })?;
+    let binary = step("practice fleet", || build::program(workspace, "fleet"))?;
     let (state, log) = (folder.join("fleet"), folder.join("fleet.log"));
     // One that was killed leaves its file, whose clusters are gone.
     drop(fs::remove_file(state.join(FLEET_FILE)));
-    let mut command = process::command(workspace.built("debug", "fleet"));
+    let mut command = process::command(binary);
     command.args(["up", "--clusters", CLUSTERS, "--tools"]).arg(tools).arg("--dir").arg(&state);
     let service = Service::start("the practice fleet", &mut command, &log)?;
     Ok(RunningFleet { service, folder: state, log, told: Vec::new() })
@@ -145,7 +141,7 @@ fn watch(
         console.check()?;
         if let Some(fleet) = fleet.as_deref_mut() {
             if let Some(status) = fleet.service.ended()? {
-                bail!("the practice fleet ended ({status}). {}", process::tail(&fleet.log)?);
+                bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
             if fleet.tell(&clusters, since) {

@@ -24,6 +24,7 @@ mod dialect;
 mod error;
 mod faults;
 mod listen;
+pub mod list;
 mod migrate;
 mod query;
 mod row;
