@@ -22,9 +22,12 @@ CREATE TABLE operation_runs (
     priority BIGINT NOT NULL,
     -- JSON, shown only.
     input TEXT COLLATE "C" NOT NULL,
+    input_version BIGINT NOT NULL DEFAULT 1,
     context TEXT COLLATE "C" NOT NULL,
     scheduled_at BIGINT NOT NULL,
     attempt BIGINT NOT NULL,
+    -- Workers that were lost over it.
+    losses BIGINT NOT NULL DEFAULT 0,
     retry_of_run_id BIGINT REFERENCES operation_runs (id) ON DELETE SET NULL,
     superseded_by_run_id BIGINT REFERENCES operation_runs (id) ON DELETE SET NULL,
     -- The first run of the chain of retries; no reference, since that one may be pruned before its children.
@@ -54,6 +57,9 @@ CREATE INDEX operation_runs_by_workspace ON operation_runs (workspace_id, id);
 CREATE INDEX operation_runs_by_tenant ON operation_runs (tenant_id, id) WHERE tenant_id IS NOT NULL;
 CREATE INDEX operation_runs_by_initiator ON operation_runs (initiator_name, id);
 CREATE INDEX operation_runs_by_creation ON operation_runs (created_at, id);
+-- Every filter in one narrow index: several filters at once are looked for here, newest first, without a look
+-- into the rows.
+CREATE INDEX operation_runs_facets ON operation_runs (id, workspace_id, outcome, status, type, initiator_name, tenant_id, created_at);
 -- A worker takes the first of these.
 CREATE INDEX operation_runs_queued ON operation_runs (queue, priority DESC, scheduled_at, id) WHERE status = 'queued';
 CREATE INDEX operation_runs_open ON operation_runs (id) WHERE open_work = 1;
@@ -97,6 +103,9 @@ CREATE TABLE operation_steps (
     completed_at BIGINT,
     PRIMARY KEY (run_id, position)
 );
+
+-- A step is known by its name: taken up again, it is the same step.
+CREATE UNIQUE INDEX operation_steps_by_name ON operation_steps (run_id, name);
 
 CREATE TABLE operation_logs (
     run_id BIGINT NOT NULL REFERENCES operation_runs (id) ON DELETE CASCADE,

@@ -106,7 +106,8 @@ async fn open(config: Config) -> anyhow::Result<&'static Console> {
         }
     }
     db.check_schema().await.context("the database does not fit this version")?;
-    Ok(Console::new(Parts { config, clock, rng: Rng::system(), db, callers: None }))
+    let parts = Parts { config, clock, rng: Rng::system(), db, callers: None };
+    Ok(Console::open(parts).await?)
 }
 
 async fn serve_metrics(

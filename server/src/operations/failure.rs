@@ -1,0 +1,176 @@
+//! Why a run failed: a code for programs, a sentence for people, and a fingerprint that makes a thousand
+//! failures of one cause one line. Knows no store and no clock.
+
+use crate::store::StoreError;
+
+/// The sentence is cut here; the rest stands in the log.
+const SUMMARY_MAX: usize = 300;
+
+/// What a step or a run says when it could not do its work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+impl Failure {
+    /// `code` is a fixed word such as `upstream_unreachable`; `message` may hold what was found.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The work may not go on: the worker no longer holds the run, or has to let it go. The engine knows
+    /// that by itself; a type that swallows it changes nothing.
+    pub(super) fn interrupted() -> Self {
+        Self::new("interrupted", "The worker let go of this run.")
+    }
+
+    /// What a finished step of an earlier attempt said.
+    pub(super) fn recorded(message: &str) -> Self {
+        Self::new("step_failed", message)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::new("store_unavailable", format!("The database did not answer: {error}"))
+    }
+}
+
+/// The first line, short enough for a row.
+pub fn summary(message: &str) -> String {
+    let line =
+        message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("No reason given.");
+    if line.chars().count() <= SUMMARY_MAX {
+        return line.to_owned();
+    }
+    line.chars().take(SUMMARY_MAX - 1).chain(['…']).collect()
+}
+
+/// The same for failures that differ only in ids, numbers, paths and times. 16 hexadecimal digits.
+pub fn fingerprint(kind: &str, code: &str, message: &str) -> String {
+    let mut hash = Fnv1a::default();
+    for part in [kind, code, &normalised(message)] {
+        hash.write(part.as_bytes());
+        hash.write(&[0]);
+    }
+    format!("{:016x}", hash.0)
+}
+
+/// The message with everything replaced that differs from one failure to the next.
+fn normalised(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    let mut word = String::new();
+    for c in message.chars() {
+        if c.is_alphanumeric() || "-_./:+".contains(c) {
+            word.push(c);
+        } else {
+            push_word(&mut out, &word);
+            word.clear();
+            out.push(c);
+        }
+    }
+    push_word(&mut out, &word);
+    out
+}
+
+fn push_word(out: &mut String, word: &str) {
+    let starts_with_date = {
+        let mut parts = word.splitn(3, '-');
+        let digits = |part: Option<&str>, n: usize| {
+            part.is_some_and(|p| p.len() >= n && p.bytes().take(n).all(|b| b.is_ascii_digit()))
+        };
+        digits(parts.next(), 4) && digits(parts.next(), 2) && digits(parts.next(), 2)
+    };
+    if starts_with_date {
+        out.push_str("<time>");
+    } else if word.starts_with('/') && word.len() > 1 {
+        out.push_str("<path>");
+    } else {
+        push_parts(out, word);
+    }
+}
+
+/// Names such as `web-7f9c6d5b-x2x1z`: each part with a digit in it is an id.
+fn push_parts(out: &mut String, word: &str) {
+    for piece in word.split_inclusive(|c: char| !c.is_alphanumeric()) {
+        let end = piece.char_indices().next_back().filter(|(_, c)| !c.is_alphanumeric());
+        let (part, mark) = piece.split_at(end.map_or(piece.len(), |(at, _)| at));
+        if part.chars().any(char::is_numeric) {
+            out.push_str(if part.chars().all(char::is_numeric) { "<n>" } else { "<id>" });
+        } else {
+            out.push_str(part);
+        }
+        out.push_str(mark);
+    }
+    // `7f9c-41aa` and `1234-5678` are both one id, however many parts they have.
+    for (many, one) in [("<id>-<id>", "<id>"), ("<n>-<id>", "<id>"), ("<id>-<n>", "<id>")] {
+        while out.contains(many) {
+            *out = out.replace(many, one);
+        }
+    }
+}
+
+/// FNV-1a with 64 bits: short, the same in every release, and no promise of secrecy is needed here.
+struct Fnv1a(u64);
+
+impl Default for Fnv1a {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv1a {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_cause_has_one_fingerprint() {
+        for (a, b) in [
+            ("pod web-7f9c6d5b-x2x1z is gone", "pod web-6b8d1c2f-q9q8r is gone"),
+            (
+                "timed out after 30 s at 2026-11-21T09:30:00Z",
+                "timed out after 31 s at 2025-01-02T03:04:05Z",
+            ),
+            ("cannot open /var/lib/a/1", "cannot open /tmp/b"),
+            (
+                "run 0b7b3f6e-9f0e-4f0a-8a2b-0123456789ab",
+                "run 11111111-2222-4333-8444-abcdefabcdef",
+            ),
+        ] {
+            assert_eq!(fingerprint("t", "c", a), fingerprint("t", "c", b), "{a} / {b}");
+        }
+    }
+
+    #[test]
+    fn two_causes_have_two() {
+        let one = fingerprint("t", "c", "connection refused");
+        assert_ne!(one, fingerprint("t", "c", "connection reset"));
+        assert_ne!(one, fingerprint("u", "c", "connection refused"));
+        assert_ne!(one, fingerprint("t", "d", "connection refused"));
+    }
+
+    #[test]
+    fn a_summary_is_one_short_line() {
+        assert_eq!(summary("\n  first \nsecond"), "first");
+        assert_eq!(summary(""), "No reason given.");
+        assert_eq!(summary(&"é".repeat(500)).chars().count(), SUMMARY_MAX);
+    }
+}

@@ -1,0 +1,3 @@
+//! The types of operation that belong to the console itself.
+
+pub mod self_check;

@@ -1,0 +1,335 @@
+//! All SQL of this domain: here what people read and start, below it what workers do.
+//!
+//! Lists find their ids in [`crate::store::list`]; what a page shows is then read for those ids alone, with the
+//! names of workspace and tenant joined, so that a page is three statements however long it is.
+
+pub mod claim;
+pub mod lapse;
+pub mod schedules;
+pub mod work;
+
+use app::{
+    error::ApiError,
+    identity::{Capability, Reach},
+    operations::model::{FILTERS, LastRun, Named, OperationRun, Step},
+    time::Micros,
+};
+use serde_json::{Value, json};
+
+use super::spec::Catalog;
+use crate::{
+    journal::events::{News, publish as publish_news},
+    store::{
+        self, Db, Row, Searchable, Sql, StoreError, Tx,
+        list::{Implied, Table},
+    },
+};
+
+/// What the generic list needs to know of our table.
+pub const RUNS: Table = Table {
+    from: "operation_runs r",
+    id: "r.id",
+    filters: FILTERS,
+    workspace: "r.workspace_id",
+    created: "r.created_at",
+    facets: "operation_runs_facets",
+    search: Searchable {
+        table: "operation_runs r",
+        column: "r.search_text",
+        id: "r.id",
+        index: "operation_search",
+    },
+    implied: &[ended("succeeded"), ended("failed")],
+};
+
+/// Only what has ended has such an outcome.
+const fn ended(outcome: &'static str) -> Implied {
+    Implied { column: "outcome", value: outcome, implied: ("status", "completed") }
+}
+
+const COLUMNS: &str = "SELECT r.id, r.workspace_id, w.name AS workspace_name, r.tenant_id, \
+    t.name AS tenant_name, r.type, r.status, r.outcome, r.initiator_kind, r.initiator_id, \
+    r.initiator_name, r.target, r.target_label, r.queue, r.priority, r.attempt, r.error_summary, \
+    r.error_fingerprint, r.input, r.context, r.retry_of_run_id, r.cancel_requested_at, \
+    r.cancel_requested_by, r.investigated_at, r.investigated_by, r.investigated_reason, \
+    r.scheduled_at, r.created_at, r.started_at, r.completed_at FROM operation_runs r \
+    JOIN workspaces w ON w.id = r.workspace_id LEFT JOIN tenants t ON t.id = r.tenant_id WHERE ";
+
+/// The runs with these ids, newest first.
+pub async fn read(
+    db: &Db,
+    catalog: &Catalog,
+    ids: &[i64],
+) -> Result<Vec<OperationRun>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql =
+        Sql::new(COLUMNS).push("r.id IN ").list(ids.iter().copied()).push(" ORDER BY r.id DESC");
+    db.fetch_all(sql).await?.iter().map(|row| run(catalog, row)).collect()
+}
+
+/// One run, if it is within reach.
+pub async fn find(
+    db: &Db,
+    catalog: &Catalog,
+    reach: &Reach,
+    id: i64,
+) -> Result<Option<OperationRun>, StoreError> {
+    let sql = within(Sql::new(COLUMNS).push("r.id = ").arg(id), reach);
+    db.fetch_optional(sql).await?.map(|row| run(catalog, &row)).transpose()
+}
+
+fn within(sql: Sql, reach: &Reach) -> Sql {
+    match reach {
+        Reach::Everything => sql,
+        Reach::Workspaces(ids) => sql.push(" AND r.workspace_id IN ").list(ids.iter().copied()),
+    }
+}
+
+pub async fn steps(db: &Db, run_id: i64) -> Result<Vec<Step>, StoreError> {
+    let sql = Sql::new(
+        "SELECT position, name, label, status, detail, started_at, completed_at \
+         FROM operation_steps WHERE run_id = ",
+    )
+    .arg(run_id)
+    .push(" ORDER BY position");
+    let read = |row: &Row| {
+        Ok(Step {
+            position: row.i64("position")?,
+            name: row.text("name")?,
+            label: row.text("label")?,
+            status: row.word("status")?,
+            detail: row.opt_text("detail")?,
+            started_at: row.opt_micros("started_at")?,
+            completed_at: row.opt_micros("completed_at")?,
+        })
+    };
+    db.fetch_all(sql).await?.iter().map(read).collect()
+}
+
+fn run(catalog: &Catalog, row: &Row) -> Result<OperationRun, StoreError> {
+    let kind = row.text("type")?;
+    let (workspace_id, tenant_id) = (row.i64("workspace_id")?, row.opt_i64("tenant_id")?);
+    let tenant = tenant_id.zip(row.opt_text("tenant_name")?);
+    Ok(OperationRun {
+        id: row.i64("id")?,
+        workspace_id,
+        tenant_id,
+        workspace: Named { id: workspace_id, name: row.text("workspace_name")? },
+        tenant: tenant.map(|(id, name)| Named { id, name }),
+        type_label: catalog.label(&kind).to_owned(),
+        input: shown_input(catalog, &kind, read_json(row, "input")?),
+        kind,
+        status: row.word("status")?,
+        outcome: row.word("outcome")?,
+        initiator_kind: row.text("initiator_kind")?,
+        initiator_id: row.opt_text("initiator_id")?,
+        initiator_name: row.opt_text("initiator_name")?,
+        target: row.opt_text("target")?,
+        target_label: row.opt_text("target_label")?,
+        queue: row.text("queue")?,
+        priority: row.i64("priority")?,
+        attempt: row.i64("attempt")?,
+        error_summary: row.opt_text("error_summary")?,
+        error_fingerprint: row.opt_text("error_fingerprint")?,
+        context: context(row)?,
+        scheduled_at: row.micros("scheduled_at")?,
+        created_at: row.micros("created_at")?,
+        started_at: row.opt_micros("started_at")?,
+        completed_at: row.opt_micros("completed_at")?,
+    })
+}
+
+/// The input without the values that its type calls secret.
+fn shown_input(catalog: &Catalog, kind: &str, mut input: Value) -> Value {
+    let secrets = catalog.find(kind).map_or(&[][..], |entry| entry.spec.secrets);
+    for field in secrets {
+        if let Some(value) = input.get_mut(field) {
+            *value = Value::from("‹hidden›");
+        }
+    }
+    input
+}
+
+/// The type's own facts, and triage in the shape of seed 003.
+fn context(row: &Row) -> Result<Value, StoreError> {
+    let mut context = read_json(row, "context")?;
+    let mut triage = serde_json::Map::new();
+    if let Some(parent) = row.opt_i64("retry_of_run_id")? {
+        triage.insert("retry_of_run_id".to_owned(), json!(parent));
+    }
+    if let Some(at) = row.opt_micros("cancel_requested_at")? {
+        let by = row.opt_text("cancel_requested_by")?;
+        triage.insert("cancelled".to_owned(), json!({"by": by, "at": at}));
+    }
+    if let Some(at) = row.opt_micros("investigated_at")? {
+        let (by, reason) = (row.opt_text("investigated_by")?, row.opt_text("investigated_reason")?);
+        triage.insert("investigated".to_owned(), json!({"reason": reason, "by": by, "at": at}));
+    }
+    if let (false, Some(context)) = (triage.is_empty(), context.as_object_mut()) {
+        context.insert("triage".to_owned(), Value::Object(triage));
+    }
+    Ok(context)
+}
+
+fn read_json(row: &Row, column: &'static str) -> Result<Value, StoreError> {
+    serde_json::from_str(&row.text(column)?)
+        .map_err(|error| StoreError::Column { column, reason: format!("is not JSON: {error}") })
+}
+
+/// The last run of each type within reach. A narrow reach looks through a type's newest 1 000 runs only, so
+/// that a type which this reach never saw costs no walk through all of them.
+pub async fn last_runs(
+    db: &Db,
+    kinds: &[&'static str],
+    reach: &Reach,
+) -> Result<Vec<(String, LastRun)>, StoreError> {
+    let mut sql = Sql::default();
+    for (n, kind) in kinds.iter().enumerate() {
+        let look = if *reach == Reach::Everything { 1_i64 } else { 1_000 };
+        let newest = Sql::new(if n == 0 { "" } else { " UNION ALL " })
+            .push("SELECT * FROM (SELECT id, type, status, outcome, created_at FROM (SELECT id, type, status, outcome, created_at, workspace_id FROM operation_runs WHERE type = ")
+            .arg(*kind)
+            .push(" ORDER BY id DESC LIMIT ")
+            .arg(look)
+            .push(") r WHERE 1 = 1");
+        sql = sql.append(within(newest, reach)).push(" ORDER BY id DESC LIMIT 1) last");
+    }
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = |row: &Row| {
+        let run = LastRun {
+            id: row.i64("id")?,
+            status: row.word("status")?,
+            outcome: row.word("outcome")?,
+            created_at: row.micros("created_at")?,
+        };
+        Ok((row.text("type")?, run))
+    };
+    db.fetch_all(sql).await?.iter().map(read).collect()
+}
+
+/// A run that is about to be queued.
+pub struct NewRun<'a> {
+    pub workspace_id: i64,
+    pub tenant_id: Option<i64>,
+    pub kind: &'a str,
+    pub queue: &'a str,
+    pub input_version: i64,
+    pub initiator_kind: &'a str,
+    pub initiator_id: Option<&'a str>,
+    pub initiator_name: Option<&'a str>,
+    pub target: Option<&'a str>,
+    pub priority: i64,
+    pub input: &'a Value,
+    pub scheduled_at: Micros,
+    pub created_at: Micros,
+    pub key: Option<Key<'a>>,
+}
+
+/// An `Idempotency-Key`, and what the request that bears it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    pub key: &'a str,
+    pub request_hash: &'a str,
+}
+
+/// Queues a run. `None` when its key was used before.
+pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreError> {
+    let searched = [new.target, new.initiator_name].into_iter().flatten().collect::<Vec<_>>();
+    let sql = Sql::new(
+        "INSERT INTO operation_runs (workspace_id, tenant_id, type, status, outcome, initiator_kind, \
+         initiator_id, initiator_name, target, queue, priority, input, input_version, context, \
+         scheduled_at, attempt, idempotency_key, request_hash, search_text, created_at) VALUES ",
+    )
+    .list([
+        store::Value::from(new.workspace_id),
+        new.tenant_id.into(),
+        new.kind.into(),
+        "queued".into(),
+        "pending".into(),
+        new.initiator_kind.into(),
+        new.initiator_id.into(),
+        new.initiator_name.into(),
+        new.target.into(),
+        new.queue.into(),
+        new.priority.into(),
+        new.input.to_string().into(),
+        new.input_version.into(),
+        "{}".into(),
+        new.scheduled_at.into(),
+        0_i64.into(),
+        new.key.map(|key| key.key).into(),
+        new.key.map(|key| key.request_hash).into(),
+        searched.join("\n").to_lowercase().into(),
+        new.created_at.into(),
+    ])
+    .push(" ON CONFLICT DO NOTHING RETURNING id");
+    let Some(row) = tx.fetch_optional(sql).await? else { return Ok(None) };
+    let id = row.i64("id")?;
+    publish(tx, id, new.workspace_id).await?;
+    Ok(Some(id))
+}
+
+/// The run that this caller's key gave before, and the hash of the request that came with it.
+pub async fn find_by_key(
+    tx: &mut Tx,
+    initiator_kind: &str,
+    initiator_id: &str,
+    key: &str,
+) -> Result<Option<(i64, Option<String>)>, StoreError> {
+    let sql = Sql::new("SELECT id, request_hash FROM operation_runs WHERE initiator_kind = ")
+        .arg(initiator_kind)
+        .push(" AND initiator_id = ")
+        .arg(initiator_id)
+        .push(" AND idempotency_key IS NOT NULL AND idempotency_key = ")
+        .arg(key);
+    let Some(row) = tx.fetch_optional(sql).await? else { return Ok(None) };
+    Ok(Some((row.i64("id")?, row.opt_text("request_hash")?)))
+}
+
+pub async fn has_workspace(db: &Db, id: i64) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT id FROM workspaces WHERE id = ").arg(id);
+    Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+pub async fn has_tenant(db: &Db, workspace_id: i64, id: i64) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT id FROM tenants WHERE id = ")
+        .arg(id)
+        .push(" AND workspace_id = ")
+        .arg(workspace_id);
+    Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+/// Whether a line stands in a run's log, asked on a reader.
+pub async fn has_line(db: &Db, run_id: i64, line: &str) -> Result<bool, StoreError> {
+    let sql = Sql::new("SELECT seq FROM operation_logs WHERE run_id = ")
+        .arg(run_id)
+        .push(" AND line = ")
+        .arg(line)
+        .push(" LIMIT 1");
+    Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+/// News of a run, in the transaction that changed it.
+async fn publish(tx: &mut Tx, run_id: i64, workspace_id: i64) -> Result<(), StoreError> {
+    publish_news(
+        tx,
+        News {
+            topic: "operations",
+            kind: "OPERATION_UPDATED",
+            id: run_id.to_string(),
+            capability: Capability::OperationsView,
+            workspace_id,
+        },
+    )
+    .await
+}
+
+/// What the domain answers when the store could not.
+pub fn refused(error: StoreError) -> ApiError {
+    tracing::error!(%error, "The store could not answer for operations.");
+    error.into()
+}
