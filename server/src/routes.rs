@@ -7,6 +7,7 @@ use crate::web::{
     Access::{self, Needs, Public},
     Routes, assets, health,
 };
+use crate::{api, operations::forms};
 
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
@@ -18,4 +19,9 @@ pub fn all() -> Routes {
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
         .get(assets::ROUTE, Public, assets::serve)
+        .post(route::RUNBOOKS, SYSTEM, forms::start)
+        .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
+        .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
+        .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
+        .get(route::API_OPERATION, SYSTEM, api::operations::get)
 }
