@@ -423,7 +423,8 @@ async fn a_word_for_the_next_page_is_told_once() {
     );
     let silent = kit.get("/settings/tasks").await;
     assert_eq!(silent.header("set-cookie"), "");
-    let forged = Request::get("/settings/tasks").header("cookie", "qd_flash=operation-started.<u>x");
+    let forged =
+        Request::get("/settings/tasks").header("cookie", "qd_flash=operation-started.<u>x");
     assert!(!kit.send(forged, Body::empty()).await.text().contains("<u>x"));
 }
 
