@@ -10,9 +10,7 @@
 )]
 
 use std::{
-    env,
-    fmt::Write as _,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -72,61 +70,6 @@ fn table(directory: &Path) -> Result<String, String> {
                 "None".into()
             }
         };
-        let (plain, brotli, gzip) = (embedded(&file), beside("br"), beside("gz"));
-        writeln!(
-            table,
-            "super::File {{ logical: {logical:?}, name: {name:?}, plain: {plain}, brotli: {brotli}, gzip: {gzip} }},"
-        )
-        .map_err(|err| err.to_string())?;
-    }
-    Ok(table) => table,
-            Err(why) => {
-                println!("cargo::error={}: {why}", directory.display());
-                return;
-            }
-        },
-        None => String::new(),
-    };
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("assets.rs");
-    let code = format!("pub const FILES: &[super::File] = &[\n{table}];\n");
-    fs::write(&out, code).expect("OUT_DIR can be written");
-}
-
-fn directory() -> Option<PathBuf> {
-    if let Some(given) = env::var_os("QUARTERDECK_ASSETS_DIR") {
-        return Some(given.into());
-    }
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?).parent()?.to_owned();
-    let usual = root.join("target/site/assets");
-    // Cargo looks again when the path appears.
-    println!("cargo::rerun-if-changed={}", usual.join("manifest.json").display());
-    usual.join("manifest.json").exists().then_some(usual)
-}
-
-fn table(directory: &Path) -> Result<String, String> {
-    let manifest = directory.join("manifest.json");
-    println!("cargo::rerun-if-changed={}", manifest.display());
-    let text = fs::read_to_string(&manifest).map_err(|err| format!("manifest.json: {err}"))?;
-    let entries: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&text).map_err(|err| format!("manifest.json: {err}"))?;
-    let mut table = String::new();
-    for (logical, entry) in entries {
-        let name = entry.get("path").and_then(|path| path.as_str());
-        let name = name.ok_or_else(|| format!("manifest.json: {logical} has no path"))?;
-        let name = name.rsplit('/').next().unwrap_or(name);
-        let file = directory.join(name);
-        println!("cargo::rerun-if-changed={}", file.display());
-        if !file.exists() {
-            return Err(format!("{name} is in manifest.json and not beside it"));
-        }
-        let beside = |extension: &str| {
-            let packed = directory.join(format!("{name}.{extension}"));
-            if packed.exists() {
-                format!("Some(include_bytes!({packed:?}))")
-            } else {
-                "None".into()
-            }
-        };
         table.push_str(&format!(
             "super::File {{ logical: {logical:?}, name: {name:?}, plain: include_bytes!({file:?}), \
              brotli: {}, gzip: {} }},\n",
@@ -135,11 +78,6 @@ fn table(directory: &Path) -> Result<String, String> {
         ));
     }
     Ok(table)
-}
-
-/// The code that takes a file's contents into the binary.
-fn embedded(file: &Path) -> String {
-    format!("include_bytes!({:?})", file.display().to_string())
 }
 
 /// From the environment of the build, else from git, else nothing.

@@ -18,6 +18,7 @@ use rail::Rail;
 const WAKE: &str = include_str!("shell/wake.js");
 
 pub fn shell() -> impl IntoView {
+    leptos_meta::provide_meta_context();
     // The page is no island: nothing outside of islands is hydrated, so nothing is serialised for it.
     if let Some(context) = Owner::current_shared_context() {
         context.set_is_hydrating(false);

@@ -3,6 +3,7 @@
 
 use app::{identity::Capability, paths::route};
 
+use crate::events;
 use crate::web::{
     Access::{self, Needs, Public, SignedIn},
     Routes, assets, health,
@@ -29,6 +30,8 @@ fn system(routes: Routes) -> Routes {
         .page(route::RUN, SYSTEM)
         .page(route::RUNBOOKS, SYSTEM)
         .server_fn("/api/ui/operations/newer", SYSTEM)
+        // Each event is filtered by what the caller may see.
+        .get(route::EVENTS_STREAM, SignedIn, events::stream)
         // For auditors too, hence no right to change settings: it shows how this process fares.
         .page(route::TASKS, SYSTEM)
 }

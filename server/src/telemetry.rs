@@ -36,6 +36,7 @@ fn note_panic(info: &panic::PanicHookInfo<'_>) {
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     // Frames only where RUST_BACKTRACE asks for them: they cost milliseconds.
     let backtrace = Backtrace::capture();
-    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(panic.message = message, panic.location = location, backtrace, "panicked");
 }

@@ -122,6 +122,11 @@ async fn sixteen_committers_at_once_lose_no_event_and_confuse_no_order() {
         while let Some(reader) = readers.join_next().await {
             let heard = reader.expect("a reader ends well");
             assert!((1..).zip(&heard).all(|(n, (seq, _))| n == *seq), "in order, without a gap");
+            for who in 0..COMMITTERS {
+                let own = heard.iter().filter_map(|(_, id)| id.strip_prefix(&format!("{who}-")));
+                let own: Vec<usize> = own.map(|n| n.parse().expect("a number")).collect();
+                assert!(own.is_sorted(), "one after the other was committed: {own:?}");
+            }
             let ids: BTreeSet<String> = heard.into_iter().map(|(_, id)| id).collect();
             assert_eq!(ids, expected, "each once");
         }

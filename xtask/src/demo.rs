@@ -64,7 +64,12 @@ pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
     let _only = only_one(&folder)?;
     build::assets(workspace)?;
     let binary = build::server(workspace)?;
-    let mut console = step("console", || Console::start(&binary, &folder))?;
+    // A demo that was killed could not take its address back.
+    AccessFile::remove(&folder);
+    let mut console = step("console", || Console::start(&binary, &folder)).with_context(|| {
+        let folder = workspace.short(&folder);
+        format!("the demo's console did not start (`rm -r {folder}` lets the demo start afresh)")
+    })?;
     let access = AccessFile::new(&folder, &console);
     access.write(&[])?;
     welcome(workspace, &console, since);
@@ -188,6 +193,11 @@ struct AccessFile {
 
 impl AccessFile {
     const NAME: &str = "access.json";
+
+    fn remove(folder: &Path) {
+        // Most of the time there is none.
+        drop(fs::remove_file(folder.join(Self::NAME)));
+    }
 
     fn new(folder: &Path, console: &Console) -> Self {
         Self {

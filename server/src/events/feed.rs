@@ -65,6 +65,7 @@ impl Feed {
             // Before the look, so that a commit during the look wakes us again.
             news.mark_unchanged();
             self.turn().await?;
+            crate::tasks::beat();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 // The sender lives in `self`.
@@ -93,6 +94,11 @@ impl Feed {
             self.0.head.send_replace(last);
         }
         Ok(())
+    }
+
+    /// How far behind the numbering is, in microseconds; 0 when nothing waits.
+    pub async fn lag(&self) -> Result<i64, StoreError> {
+        window::waiting_for(&self.0.db).await
     }
 
     /// What follows `after` (an event's number), or what comes from now on, as far as `caller` may hear of it.

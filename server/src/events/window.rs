@@ -68,6 +68,15 @@ pub(super) async fn bounds(db: &Db) -> Result<Bounds, StoreError> {
     })
 }
 
+/// How long the oldest of what waits for its number has waited, by the database's clock.
+pub(super) async fn waiting_for(db: &Db) -> Result<i64, StoreError> {
+    let sql = Sql::new("SELECT created_at FROM event_outbox ORDER BY id LIMIT 1");
+    match db.fetch_optional(sql).await? {
+        Some(row) => Ok(db.now().await?.since(row.micros("created_at")?)),
+        None => Ok(0),
+    }
+}
+
 /// The events that follow `after`, oldest first.
 pub(super) async fn read_on(db: &Db, after: i64) -> Result<Vec<Arc<Event>>, StoreError> {
     let sql = Sql::new(

@@ -7,7 +7,7 @@
 //! | nothing, or one filter | the filter's own index, which ends in the id | exact to 10 000 |
 //! | several filters, one of them rare | the rare one's index, the others checked in its few rows | exact |
 //! | several filters | slices of ids, newest first, in the narrow index that holds every filter | of the newest 50 000 rows |
-//! | words | the text index, in slices of ids | of the newest 50 000 rows |
+//! | words | the text index, in slices of ids | of the newest 10 000 rows behind the page |
 //!
 //! Slices end when the page is full, at the table's end, or after 100 ms: the page then says how far it looked,
 //! and its cursor goes on from there. A total that could not be counted to its end is a lower bound and says
@@ -58,10 +58,10 @@ pub struct Implied {
 const LOOK: Duration = Duration::from_millis(100);
 /// Ids that a count looks at, beyond the page, where no index counts.
 const COUNT_LOOK: i64 = 50_000;
-/// Matches that a count of words looks at: each is checked in its row.
-const COUNT_WORDS: i64 = 1_000;
+/// The same for words, which are looked for in the rows themselves.
+const COUNT_WORDS: i64 = 10_000;
 /// A filter with so few rows leads: the others are checked in them.
-const LEADER_MAX: i64 = 3_000;
+const LEADER_MAX: i64 = 10_000;
 /// The first slice, and the largest. Small enough that one takes no time to speak of, even where each row is
 /// read; large enough that a million rows are a few dozen.
 const SLICE: i64 = 8_192;
@@ -237,8 +237,8 @@ fn capped(counted: i64, lower_bound: bool) -> (i64, bool) {
 /// Counts the newest rows; the flag tells whether it came to the end.
 async fn count_slices(db: &Db, ask: &Ask<'_>, range: Range) -> Result<(i64, bool), StoreError> {
     let mut left = range;
-    let part = left.take(COUNT_LOOK);
-    let most = if ask.has_words() { COUNT_WORDS } else { WINDOW + 1 };
+    let part = left.take(if ask.has_words() { COUNT_WORDS } else { COUNT_LOOK });
+    let most = WINDOW + 1;
     let sql = Sql::new("SELECT COUNT(*) AS n FROM (")
         .append(ask.ids_in_slice(db.dialect(), &part))
         .push(" LIMIT ")

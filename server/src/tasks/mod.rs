@@ -132,7 +132,12 @@ impl Tasks {
                 wait = FIRST_WAIT;
             }
             let delay = self.0.rng.jitter(wait, 0.2);
-            tracing::error!(task = name, why, delay_ms = delay.as_millis(), "a background task failed");
+            tracing::error!(
+                task = name,
+                why,
+                delay_ms = delay.as_millis(),
+                "a background task failed"
+            );
             self.change(name, |state| state.last_error = Some(why));
             self.enter(name, TaskStatus::BackingOff);
             tokio::select! {

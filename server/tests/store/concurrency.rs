@@ -60,8 +60,10 @@ async fn eight_writers_and_four_readers_lose_nothing_and_refuse_nothing() {
         let done = Arc::new(AtomicBool::new(false));
         let reads = Arc::new(AtomicU64::new(0));
         let (mut writers, mut readers) = (JoinSet::new(), JoinSet::new());
+        // Every other one through connections of its own, as `quarterdeck migrate` beside the server has them.
+        let beside = engine.again().await;
         for writer in 0..WRITERS {
-            let db = engine.db.clone();
+            let db = if writer % 2 == 0 { engine.db.clone() } else { beside.clone() };
             writers.spawn(async move {
                 for n in 0..WRITES {
                     write(&db, writer, n).await.expect("no write is refused");

@@ -220,6 +220,7 @@ impl<'a> Ask<'a> {
         if self.any.len() + usize::from(self.has_times()) <= 1 {
             return Ok(Way::Index);
         }
+        let mut fewest = LEADER_MAX + 1;
         for n in 0..self.any.len() {
             let sql = Sql::new("SELECT COUNT(*) AS n FROM (SELECT ")
                 .push(self.table.id)
@@ -227,11 +228,15 @@ impl<'a> Ask<'a> {
                 .push(self.table.from)
                 .push(" WHERE ");
             let sql = ids_between(self.any[n].push(sql, Use::Free), self.table.id, &all);
-            let sql = sql.push(" LIMIT ").arg(LEADER_MAX + 1).push(") counted");
-            if super::count(db, sql).await? <= LEADER_MAX {
+            let sql = sql.push(" LIMIT ").arg(fewest).push(") counted");
+            let rows = super::count(db, sql).await?;
+            if rows < fewest {
+                fewest = rows;
                 self.leader = Some(n);
-                return Ok(Way::Leader);
             }
+        }
+        if self.leader.is_some() {
+            return Ok(Way::Leader);
         }
         Ok(Way::Slices)
     }
