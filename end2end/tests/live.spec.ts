@@ -76,14 +76,19 @@ test.describe('live @scripted', () => {
     await expect(page.locator('ol.steps')).not.toContainText('not run');
   });
 
-  test('a list whose call is refused says nothing wrong, and the call has a typed answer', async ({ page, own }) => {
-    const answer = await page.request.post(`${own.url}/api/ui/operations/newer`, {
-      headers: { 'content-type': 'application/json', origin: own.url, accept: 'application/json' },
-      data: '{"query":"status=sleeping","after":0}',
-    });
-    expect([400, 422]).toContain(answer.status());
-    expect(await answer.text()).toContain('status');
-    expect(await answer.text()).not.toContain('serde');
+  test('the call behind the pill answers with a type and a status, never with a library\'s words', async ({ page, own }) => {
+    const call = (body: string) =>
+      page.request.post(`${own.url}/api/ui/operations/newer`, {
+        headers: { 'content-type': 'application/x-www-form-urlencoded', origin: own.url },
+        data: body,
+      });
+    const good = await call('query=status%3Dqueued&after=0');
+    expect([good.status(), await good.json()]).toEqual([200, 0]);
+    const refused = await call('query=status%3Dsleeping&after=0');
+    expect(refused.status()).toBe(422);
+    expect(JSON.stringify(await refused.json())).toContain('"field":"status"');
+    const malformed = await call('query=&after=soon');
+    expect([malformed.status(), await malformed.json()]).toEqual([400, { Transport: 'Args' }]);
   });
 
   test('the keyboard goes where its help says', async ({ page, own }) => {

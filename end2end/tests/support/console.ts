@@ -52,7 +52,9 @@ export class Console {
   async launch(): Promise<void> {
     const binary = process.env.QUARTERDECK_BIN;
     if (!binary) throw new Error('QUARTERDECK_BIN is not set: run `cargo xtask test browser`');
-    const child = spawn(binary, this.args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const own = ([name]: [string, unknown]) => !/^(QUARTERDECK_|DATABASE_URL$)/.test(name);
+    const env = Object.fromEntries(Object.entries(process.env).filter(own));
+    const child = spawn(binary, this.args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     const keep = (chunk: Buffer) => (this.log = (this.log + chunk).slice(-20_000));
     child.stdout?.on('data', keep);

@@ -96,7 +96,7 @@ fn is_foreign(rest: &str, value: &str) -> bool {
         || rest == "PORT" && value.contains("://")
         || rest.starts_with("PORT_")
         || rest.starts_with("TEST_")
-        || rest == "ASSETS_DIR"
+        || matches!(rest, "ASSETS_DIR" | "BIN" | "CACHE" | "WASM")
 }
 
 fn not_a_setting(key: &str, spelled: impl Fn(&str) -> String) -> String {
