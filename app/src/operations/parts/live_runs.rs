@@ -128,11 +128,10 @@ impl List {
         if let Ok(count) = calls::newer(self.query.clone(), self.after()).await {
             self.fresh.set(count);
         }
-        if !self.pending.borrow().is_empty() && !section_is_held(&self.section) {
-            if let Some(page) = fetch_page().await {
-                for id in self.pending.take() {
-                    replace_row(&page, &self.section, &id);
-                }
+        let redraw = !self.pending.borrow().is_empty() && !section_is_held(&self.section);
+        if redraw && let Some(page) = fetch_page().await {
+            for id in self.pending.take() {
+                replace_row(&page, &self.section, &id);
             }
         }
         self.changed.set(self.pending.borrow().len());
