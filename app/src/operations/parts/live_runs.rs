@@ -142,6 +142,8 @@ impl List {
         if replace_section(&page, &self.section).is_none() {
             return false;
         }
+        // The sentence above the list counts what is in it.
+        replace_section(&page, &format!("{}-total", self.section));
         self.pending.take();
         self.fresh.set(0);
         self.changed.set(0);
