@@ -3,6 +3,11 @@
 //! Must not know sqlx, kube, openidconnect or any other thing that only the server may know; what a page
 //! needs from there it takes from context, through a domain's `service` trait.
 
+#![cfg_attr(
+    feature = "ssr",
+    expect(clippy::needless_pass_by_value, reason = "a component is called with props of its own")
+)]
+
 pub mod error;
 mod error_wire;
 pub mod events;

@@ -22,7 +22,7 @@ pub fn enter<R: Right>()
         let caller = caller.ok_or(ApiError::SignIn)?;
         let permit = permit::<R>(&caller).await?;
         // Only a wiring fault of ours can leave the service out.
-        let operations = operations.ok_or_else(|| ApiError::Internal(caller.request_id))?;
+        let operations = operations.ok_or(ApiError::Internal(caller.request_id))?;
         Ok((permit, operations))
     }
 }

@@ -5,11 +5,11 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// "12 s ago", "29 min ago", "8 h ago", "3 d ago"; "in 5 min" for what is yet to come.
+/// "just now", "12 s ago", "29 min ago", "8 h ago", "3 d ago"; "in 5 min" for what is yet to come.
 pub fn relative(seconds_ago: i64) -> String {
     let size = seconds_ago.saturating_abs();
     let span = match size {
-        0 => return "now".to_owned(),
+        0 => return "just now".to_owned(),
         s if s < MINUTE => format!("{s} s"),
         s if s < HOUR => format!("{} min", s / MINUTE),
         s if s < DAY => format!("{} h", s / HOUR),
@@ -51,7 +51,7 @@ mod tests {
             [0, 12, 59, 60, 3599, 3600, 86_399, 86_400, 40 * 86_400].map(relative).to_vec();
         assert_eq!(
             said,
-            ["now", "12 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "23 h ago"]
+            ["just now", "12 s ago", "59 s ago", "1 min ago", "59 min ago", "1 h ago", "23 h ago"]
                 .into_iter()
                 .chain(["1 d ago", "40 d ago"])
                 .collect::<Vec<_>>()

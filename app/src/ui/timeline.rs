@@ -53,10 +53,9 @@ pub fn Timeline(steps: Vec<TimelineStep>) -> impl IntoView {
 fn step(step: TimelineStep) -> impl IntoView {
     let state = step.state;
     let took = match (state, step.took_micros) {
-        (StepState::Waiting | StepState::NotRun, _) => None,
+        (StepState::Waiting | StepState::NotRun, _) | (_, None) => None,
         (StepState::Running, Some(micros)) => Some(format!("{} so far", moment::span(micros))),
         (_, Some(micros)) => Some(moment::span(micros)),
-        (_, None) => None,
     };
     // The word is seen where no duration says the same; otherwise it is read out only.
     let (word_class, took_class) = if took.is_some() && state == StepState::Done {

@@ -139,7 +139,7 @@ fn draw(request: &PageRequest, asked: Asked, content: &Content, clock: &Clockfac
                 />
             };
             view! {
-                <PageHead title="Operations" lede=lede(page, &query).into_any() actions=to_runbooks() />
+                <PageHead title="Operations" lede=lede(page, &query) actions=to_runbooks() />
                 <div class="stack tight">{bar} <div class="filterline">{chips} {live(&query)}</div></div>
                 {list(page, &query, clock)}
             }
@@ -186,15 +186,16 @@ fn to_runbooks() -> AnyView {
     .into_any()
 }
 
-fn lede(page: &Page<OperationRun>, query: &ListQuery) -> String {
+fn lede(page: &Page<OperationRun>, query: &ListQuery) -> AnyView {
     let total = capped(page.total, page.total_capped);
-    match (page.total, query.is_filtered()) {
+    let said = match (page.total, query.is_filtered()) {
         (0, _) => "What a person or a schedule asked for, newest first.".to_owned(),
         (1, true) => "1 operation matches.".to_owned(),
         (1, false) => "1 operation so far.".to_owned(),
         (_, true) => format!("{total} operations match, newest first."),
         (_, false) => format!("{total} operations, newest first."),
-    }
+    };
+    view! { <span id=format!("{SECTION}-total")>{said}</span> }.into_any()
 }
 
 /// Further down the list there is nothing new to come, so only its beginning is live.

@@ -128,11 +128,10 @@ impl List {
         if let Ok(count) = calls::newer(self.query.clone(), self.after()).await {
             self.fresh.set(count);
         }
-        if !self.pending.borrow().is_empty() && !section_is_held(&self.section) {
-            if let Some(page) = fetch_page().await {
-                for id in self.pending.take() {
-                    replace_row(&page, &self.section, &id);
-                }
+        let redraw = !self.pending.borrow().is_empty() && !section_is_held(&self.section);
+        if redraw && let Some(page) = fetch_page().await {
+            for id in self.pending.take() {
+                replace_row(&page, &self.section, &id);
             }
         }
         self.changed.set(self.pending.borrow().len());
@@ -143,6 +142,8 @@ impl List {
         if replace_section(&page, &self.section).is_none() {
             return false;
         }
+        // The sentence above the list counts what is in it.
+        replace_section(&page, &format!("{}-total", self.section));
         self.pending.take();
         self.fresh.set(0);
         self.changed.set(0);

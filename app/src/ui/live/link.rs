@@ -132,7 +132,7 @@ impl Link {
                 link.say(LinkState::Live);
                 (link.0.on_news)(News::LookAgain);
             }),
-            self.listen(&source, "notice", |link, event| link.heard(event)),
+            self.listen(&source, "notice", Self::heard),
             self.listen(&source, "reset", |link, _| (link.0.on_news)(News::LookAgain)),
             self.listen(&source, "error", |link, _| link.failed()),
         ];
