@@ -52,6 +52,11 @@ pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
 }
 
+/// The same run over JSON.
+pub fn api_operation(id: i64) -> String {
+    under(&route::API_OPERATION.replace("{id}", &id.to_string()))
+}
+
 pub fn runbooks() -> String {
     under(route::RUNBOOKS)
 }

@@ -1,6 +1,9 @@
 //! The composition root: everything the console is made of, wired here and nowhere else.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use app::identity::Gate;
 use axum::extract::FromRef;
@@ -10,7 +13,8 @@ use crate::{
     clock::{Clock, Rng},
     config::Config,
     events::{Feed, StreamState},
-    identity::{AuditedGate, Callers, Everyone},
+    identity::{self, AuditedGate, Callers, Everyone},
+    operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
     web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
@@ -25,6 +29,7 @@ pub struct Console {
     pub feed: Feed,
     pub gate: Arc<dyn Gate>,
     pub callers: Arc<dyn Callers>,
+    pub operations: Arc<OperationsService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -54,12 +59,14 @@ impl Console {
         let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
         let tasks = Tasks::new(clock.clone(), rng.clone());
         let feed = Feed::open(db.clone()).await?;
+        let operations = Arc::new(operations(&config, &db, &rng, Arc::clone(&gate)));
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
             feed,
             gate,
             callers,
+            operations,
             task_list: Arc::new(tasks.clone()),
             tasks,
             metrics: Metrics::new(),
@@ -83,6 +90,7 @@ impl Console {
         self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
             Ok(self.feed.run(stop).await?)
         });
+        self.operations.spawn(&self.tasks, self.config.workers);
     }
 }
 
@@ -98,6 +106,33 @@ impl FromRef<&'static Console> for StreamState {
             shutdown: console.shutdown.clone(),
             origin: console.config.public_url.as_ref().map(|url| url.origin.clone()),
         }
+    }
+}
+
+/// Every type of operation, and what starts on a clock.
+fn operations(config: &Config, db: &Db, rng: &Rng, gate: Arc<dyn Gate>) -> OperationsService {
+    let upstreams = config.upstreams.iter();
+    let upstreams = upstreams.map(|u| Upstream { name: u.name.clone(), url: u.url.clone() });
+    let deps = self_check::Deps {
+        db: db.clone(),
+        folder: folder(config),
+        assets: Assets::check,
+        upstreams: upstreams.collect(),
+    };
+    let catalog = self_check::register(Catalog::default(), deps);
+    let schedules = vec![self_check::schedule()];
+    OperationsService::new(db.clone(), rng.clone(), catalog, schedules, identity::system(gate))
+}
+
+/// Where the disk fills first: beside the SQLite file, or where temporary files go.
+fn folder(config: &Config) -> PathBuf {
+    let file =
+        config.database_url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    let parent = file.and_then(|path| Path::new(path).parent());
+    match parent {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => std::env::temp_dir(),
     }
 }
 

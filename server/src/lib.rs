@@ -3,6 +3,7 @@
 //! The base (`store`, `clock`, `journal`, `web`) knows no domain; a domain may call the base and the domains
 //! above it in DESIGN §2. `console` is the one place where they are wired together.
 
+pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -41,6 +41,7 @@
 //! fence by a token that is made anew for each claim, never by a name. Cron expressions are croner's.
 
 pub mod failure;
+pub mod forms;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
 pub mod probe;
@@ -64,6 +65,7 @@ use app::{
         Operations, View,
         model::{LastRun, OperationDetail, OperationRun, OperationType, StartOperation, Started},
     },
+    time::Micros,
 };
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -76,7 +78,8 @@ use self::{
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, Dialect, StoreError, list},
+    store::{Db, list},
+    tasks::Tasks,
 };
 
 /// What the engine and the service stand on. Cheap to clone.
@@ -91,6 +94,8 @@ struct Base {
     wake: Arc<Notify>,
     /// The console itself: starts scheduled runs and writes how runs ended.
     system: Caller,
+    /// When this process began, by the database's clock as far as SQLite has one.
+    began_at: Micros,
 }
 
 /// The domain, ready to serve: implements [`Operations`], and makes the workers and the timer.
@@ -101,6 +106,12 @@ pub struct OperationsService {
 
 /// The newest runs of a list are counted up to here for "3 new".
 const NEWER_MAX: i64 = 100;
+
+const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
+const WORKER_TASK: &str = "Does queued operations, one at a time.";
+/// One process does so many operations at once at most.
+const WORKER_TASKS: [&str; 4] =
+    ["operations.worker.1", "operations.worker.2", "operations.worker.3", "operations.worker.4"];
 
 impl OperationsService {
     pub fn new(
@@ -113,22 +124,8 @@ impl OperationsService {
         let clock = db.clock().clone();
         let (catalog, schedules) = (Arc::new(catalog), schedules.into());
         let wake = Arc::new(Notify::new());
-        Self { base: Base { db, clock, rng, catalog, schedules, wake, system } }
-    }
-
-    /// Before the first worker of this process. On SQLite one process holds the file: whoever held a lease is
-    /// gone, and its runs need not wait for the lease to lapse.
-    pub async fn open(&self) -> Result<(), StoreError> {
-        if self.base.db.dialect() == Dialect::Sqlite {
-            let voided = store::lapse::void_leases(&self.base.db).await?;
-            if voided > 0 {
-                tracing::warn!(
-                    runs = voided,
-                    "The last process ended in the middle of runs; they are taken up again."
-                );
-            }
-        }
-        Ok(())
+        let began_at = clock.now();
+        Self { base: Base { db, clock, rng, catalog, schedules, wake, system, began_at } }
     }
 
     /// A worker for these queues; `name` is what people see of it.
@@ -148,6 +145,29 @@ impl OperationsService {
     /// What keeps time: schedules, and leases that lapsed.
     pub fn timer(&self) -> Timer {
         Timer::new(self.base.clone())
+    }
+
+    /// Starts the timer and `workers` workers as tasks of this process.
+    pub fn spawn(&self, tasks: &Tasks, workers: usize) {
+        let timer = Arc::new(self.timer());
+        tasks.spawn("operations.timer", TIMER_TASK, move |stop| {
+            let timer = Arc::clone(&timer);
+            async move {
+                timer.run(stop).await;
+                Ok(())
+            }
+        });
+        for name in WORKER_TASKS.into_iter().take(workers) {
+            let owner = format!("{}/{name}", std::process::id());
+            let worker = Arc::new(self.worker(owner, &self.queues()));
+            tasks.spawn(name, WORKER_TASK, move |stop| {
+                let worker = Arc::clone(&worker);
+                async move {
+                    worker.run(stop).await;
+                    Ok(())
+                }
+            });
+        }
     }
 
     fn entry(

@@ -22,7 +22,11 @@ use super::{
     },
     timing,
 };
-use crate::{journal::AuditRow, store::StoreError};
+use crate::{
+    journal::AuditRow,
+    store::{Dialect, StoreError},
+    tasks,
+};
 
 /// A type that is started on a clock as well.
 #[derive(Clone, Debug)]
@@ -74,8 +78,17 @@ impl Timer {
 
     /// Looks at the clock until told to stop. A store that does not answer is asked again.
     pub async fn run(&self, stop: CancellationToken) {
+        let mut inherited = false;
         while !stop.is_cancelled() {
-            if let Err(error) = self.tick().await {
+            tasks::beat();
+            let looked = async {
+                if !inherited {
+                    self.inherit().await?;
+                    inherited = true;
+                }
+                self.tick().await
+            };
+            if let Err(error) = looked.await {
                 tracing::warn!(%error, "Schedules and lost workers could not be looked at; trying again.");
             }
             let pause = self.base.rng.jitter(timing::TIMER, 0.2);
@@ -84,6 +97,22 @@ impl Timer {
                 () = self.base.clock.sleep(pause) => {}
             }
         }
+    }
+
+    /// On SQLite one process holds the file: whoever held a lease before this one began is gone, and its runs
+    /// need not wait for the lease to lapse.
+    pub async fn inherit(&self) -> Result<(), StoreError> {
+        if self.base.db.dialect() == Dialect::Postgres {
+            return Ok(());
+        }
+        let voided = lapse::void_leases(&self.base.db, self.base.began_at).await?;
+        if voided > 0 {
+            tracing::warn!(
+                runs = voided,
+                "The last process ended in the middle of runs; they are taken up again."
+            );
+        }
+        Ok(())
     }
 
     /// Looks once.

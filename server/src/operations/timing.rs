@@ -19,7 +19,7 @@ pub const TIMER: Duration = Duration::from_secs(1);
 /// What a stopping worker gives to the step in hand.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// Between two attempts of a write that failed.
-pub const WRITE_AGAIN: Duration = Duration::from_millis(250);
+pub const WRITE_AGAIN: Duration = Duration::from_millis(100);
 /// Runs that one claim looks at while their limits are taken.
 pub const CLAIM_TRIES: usize = 64;
 

@@ -24,7 +24,7 @@ use super::{
     },
     timing,
 };
-use crate::{journal::AuditRow, store::StoreError};
+use crate::{journal::AuditRow, store::StoreError, tasks};
 
 pub struct Worker {
     base: Base,
@@ -51,6 +51,7 @@ impl Worker {
     /// Works until told to stop. A store that does not answer is asked again; nothing is given up.
     pub async fn run(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            tasks::beat();
             let idle = match self.work_one(&stop).await {
                 Ok(worked) => !worked,
                 Err(error) => {

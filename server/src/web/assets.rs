@@ -67,6 +67,25 @@ impl Assets {
         self.page.clone()
     }
 
+    /// For the self-check: whether each file that pages load is built in.
+    pub fn check() -> Result<String, String> {
+        const LOADED: [&str; 4] =
+            ["quarterdeck.css", "quarterdeck.js", "quarterdeck_bg.wasm", "favicon.svg"];
+        let has = |name: &str| {
+            embedded::FILES.iter().any(|file| file.logical == name && !file.plain.is_empty())
+        };
+        let missing: Vec<&str> = LOADED.into_iter().filter(|name| !has(name)).collect();
+        if missing.is_empty() {
+            let bytes: usize = embedded::FILES.iter().map(|file| file.plain.len()).sum();
+            return Ok(format!(
+                "{} files, {} kB, are built in.",
+                embedded::FILES.len(),
+                bytes / 1000
+            ));
+        }
+        Err(format!("Not built into this program: {}.", missing.join(", ")))
+    }
+
     /// How many there are; none in a binary built without.
     pub fn count(&self) -> usize {
         self.by_name.len()

@@ -190,6 +190,8 @@ fn address(arrival: &Arrival) -> http::Uri {
 fn provide(console: &'static Console, page: PageRequest) {
     provide_context(page);
     provide_context(Arc::clone(&console.task_list));
+    let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
+    provide_context(operations);
 }
 
 #[cfg(test)]

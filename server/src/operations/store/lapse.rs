@@ -67,13 +67,15 @@ pub async fn bury(
     end(tx, lapsed.run_id, lapsed.workspace_id, ending, now).await
 }
 
-/// Voids every lease: on SQLite one process holds the file, so who held them is gone.
-pub async fn void_leases(db: &Db) -> Result<u64, StoreError> {
+/// Voids every lease that was taken before `began`.
+pub async fn void_leases(db: &Db, began: Micros) -> Result<u64, StoreError> {
     let mut tx = db.begin().await?;
     let now = tx.now().await?;
     let sql = Sql::new("UPDATE operation_leases SET expires_at = ")
         .arg(now.plus(-1))
-        .push(" WHERE expires_at >= ")
+        .push(" WHERE acquired_at < ")
+        .arg(began)
+        .push(" AND expires_at >= ")
         .arg(now);
     let voided = tx.execute(sql).await?;
     tx.commit(Vec::new()).await?;
