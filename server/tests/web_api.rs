@@ -99,26 +99,40 @@ fn references(schema: &Value) -> Vec<&str> {
     }
 }
 
-/// As much of JSON Schema as our types use.
-fn holds(schema: &Value, value: &Value, place: &str) {
+/// As much of JSON Schema as our types use: where the value breaks it, and how.
+fn check(schema: &Value, value: &Value, place: &str) -> Result<(), String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap_or(reference).trim_end_matches(".json");
-        return holds(&schemas::all()[name], value, place);
+        return check(&schemas::all()[name], value, place);
     }
-    if let Some(all) = schema["allOf"].as_array() {
-        all.iter().for_each(|part| holds(part, value, place));
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        check(part, value, place)?;
     }
-    for any in ["oneOf", "anyOf"] {
-        if let Some(choices) = schema[any].as_array() {
-            let fits =
-                |choice: &&Value| std::panic::catch_unwind(|| holds(choice, value, place)).is_ok();
-            assert!(
-                choices.iter().any(|choice| fits(&choice)),
-                "{place}: {value} is none of {choices:?}"
-            );
-            return;
+    for choices in ["oneOf", "anyOf"].iter().filter_map(|any| schema[any].as_array()) {
+        if !choices.iter().any(|choice| check(choice, value, place).is_ok()) {
+            return Err(format!("{place}: {value} is none of {choices:?}"));
         }
     }
+    check_type(schema, value, place)?;
+    for item in value.as_array().into_iter().flatten() {
+        check(&schema["items"], item, &format!("{place}[]"))?;
+    }
+    let Some(fields) = value.as_object() else { return Ok(()) };
+    for required in schema["required"].as_array().into_iter().flatten() {
+        let required = required.as_str().unwrap_or_default();
+        if !fields.contains_key(required) {
+            return Err(format!("{place}: {required} is missing"));
+        }
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        if let Some(value) = fields.get(name) {
+            check(property, value, &format!("{place}.{name}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_type(schema: &Value, value: &Value, place: &str) -> Result<(), String> {
     let kinds: Vec<&str> = match &schema["type"] {
         Value::String(kind) => vec![kind],
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
@@ -133,25 +147,19 @@ fn holds(schema: &Value, value: &Value, place: &str) {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    assert!(kinds.is_empty() || kinds.contains(&kind), "{place}: {value} is no {kinds:?}");
-    if let Some(words) = schema["enum"].as_array() {
-        assert!(words.contains(value), "{place}: {value} is none of {words:?}");
+    if !kinds.is_empty() && !kinds.contains(&kind) {
+        return Err(format!("{place}: {value} is no {kinds:?}"));
     }
-    if let Some(items) = value.as_array() {
-        items.iter().for_each(|item| holds(&schema["items"], item, &format!("{place}[]")));
-    }
-    if let (Some(fields), Some(properties)) = (value.as_object(), schema["properties"].as_object())
-    {
-        for required in schema["required"].as_array().into_iter().flatten() {
-            let required = required.as_str().expect("a name");
-            assert!(fields.contains_key(required), "{place}: {required} is missing");
+    match schema["enum"].as_array() {
+        Some(words) if !words.contains(value) => {
+            Err(format!("{place}: {value} is none of {words:?}"))
         }
-        for (name, property) in properties {
-            if let Some(value) = fields.get(name) {
-                holds(property, value, &format!("{place}.{name}"));
-            }
-        }
+        _ => Ok(()),
     }
+}
+
+fn holds(schema: &Value, value: &Value, place: &str) {
+    check(schema, value, place).unwrap_or_else(|why| panic!("{why}"));
 }
 
 /// What the document promises for this answer.
