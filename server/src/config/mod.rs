@@ -124,8 +124,9 @@ impl Config {
         }
         let mut names: Vec<&str> = self.upstreams.iter().map(|u| u.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            faults.push(Fault::of("upstreams", format!("the name `{}` stands twice", pair[0])));
+        let twice = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next);
+        if let Some((name, _)) = twice {
+            faults.push(Fault::of("upstreams", format!("the name `{name}` stands twice")));
         }
         faults
     }
