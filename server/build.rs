@@ -4,6 +4,11 @@
 //! `manifest.json` (logical name → `path`, the hashed file name) and the files, each with `.br` and `.gz`
 //! beside it. Without such a directory the table is empty and the server still builds.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo speaks to a build script by variables, and only git knows the commit"
+)]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -80,9 +85,20 @@ fn commit() -> String {
     if let Ok(given) = env::var("QUARTERDECK_COMMIT") {
         return given;
     }
-    let asked = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output();
-    let Some(output) = asked.ok().filter(|output| output.status.success()) else {
+    // While developing, each commit would otherwise build the whole server again.
+    if env::var("PROFILE").as_deref() != Ok("release") {
         return String::new();
-    };
-    String::from_utf8(output.stdout).unwrap_or_default().trim().to_owned()
+    }
+    for path in ["HEAD", "logs/HEAD"] {
+        if let Some(path) = git(&["rev-parse", "--git-path", path]) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_default()
+}
+
+fn git(args: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(args).output().ok()?;
+    let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;
+    Some(text.trim().to_owned())
 }

@@ -18,6 +18,7 @@ use rail::Rail;
 const WAKE: &str = include_str!("shell/wake.js");
 
 pub fn shell() -> impl IntoView {
+    leptos_meta::provide_meta_context();
     // The page is no island: nothing outside of islands is hydrated, so nothing is serialised for it.
     if let Some(context) = Owner::current_shared_context() {
         context.set_is_hydrating(false);
@@ -27,6 +28,7 @@ pub fn shell() -> impl IntoView {
     let caller = request.as_ref().and_then(|request| request.caller.clone());
     let path = request.as_ref().map(|request| request.path.clone()).unwrap_or_default();
     let banner = request.as_ref().and_then(|request| request.banner);
+    let environment = request.as_ref().and_then(|request| request.environment.clone());
     let flash = request.as_ref().and_then(|request| request.flash);
     view! {
         <!DOCTYPE html>
@@ -43,6 +45,7 @@ pub fn shell() -> impl IntoView {
                 </a>
                 <Rail path caller=caller.clone() />
                 <div class="deck">
+                    {environment.map(|name| view! { <p class="environment">{name}</p> })}
                     {banner.map(banner_line)}
                     <main id="main" tabindex="-1">
                         {flash.map(flash_alert)}

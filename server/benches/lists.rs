@@ -11,7 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use server::operations::seeding;
+use server::{
+    clock::Clock,
+    operations::seeding,
+    store::{Db, Dialect, StoreConfig, testing::Engine},
+};
 
 const SIZES: [i64; 3] = [1_000, 100_000, 1_000_000];
 const WARM_UP: usize = 20;
@@ -22,15 +26,15 @@ const CASES: [(&str, &str); 14] = [
     ("first page", "/system/ops/runs"),
     ("one filter: type", "/system/ops/runs?type=system.self_check"),
     ("one filter: status", "/system/ops/runs?status=running"),
-    ("one filter: initiator", "/system/ops/runs?initiator=operator-3"),
+    ("one filter: initiator", "/system/ops/runs?initiator=user-3"),
     ("failures", "/system/ops/runs?status=completed&outcome=failed"),
     ("one workspace of 20", "/system/ops/runs?workspace_id=20"),
     (
         "rare: four filters",
-        "/system/ops/runs?type=system.self_check&outcome=failed&workspace_id=20&initiator=operator-7",
+        "/system/ops/runs?type=system.self_check&outcome=failed&workspace_id=20&initiator=user-7",
     ),
-    ("search with a hit", "/system/ops/runs?q=edge-lisbon"),
-    ("search, a rare hit", "/system/ops/runs?q=needle-0042"),
+    ("search with a hit", "/system/ops/runs?q=edge-117"),
+    ("search, a rare hit", "/system/ops/runs?q=needle-in-the-hay"),
     ("search without a hit", "/system/ops/runs?q=no+such+words+anywhere"),
     ("page 500", "/system/ops/runs?page=500"),
     ("a cursor half way", "/system/ops/runs?cursor=o.{half}"),
@@ -40,30 +44,39 @@ const CASES: [(&str, &str); 14] = [
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let postgres = std::env::var("QUARTERDECK_TEST_POSTGRES_URL").ok();
     println!(
         "{:<9} {:>9}  {:<24} {:>25}   {:>25}",
         "engine", "runs", "request", "first byte p50/p99 ms", "whole page p50/p99 ms"
     );
     for size in SIZES {
-        let path = folder.path().join(format!("runs-{size}.db"));
-        measure(&runtime, "sqlite", &format!("sqlite:{}", path.display()), size);
-        if let Some(url) = &postgres {
-            let url =
-                runtime.block_on(seeding::fresh_postgres(url)).expect("a database of our own");
-            measure(&runtime, "postgres", &url, size);
+        for (name, dialect) in [("sqlite", Dialect::Sqlite), ("postgres", Dialect::Postgres)] {
+            if dialect == Dialect::Postgres
+                && std::env::var_os("QUARTERDECK_TEST_POSTGRES_URL").is_none()
+            {
+                println!(
+                    "{name:<9} {size:>9}  not measured: QUARTERDECK_TEST_POSTGRES_URL is not set"
+                );
+                continue;
+            }
+            let engine = runtime.block_on(Engine::fresh(dialect, Clock::system()));
+            let started = Instant::now();
+            runtime.block_on(seed(&engine.config, size));
+            println!("{name:<9} {size:>9}  seeded in {:.1} s", started.elapsed().as_secs_f64());
+            runtime.block_on(engine.db.close());
+            measure(name, &engine.config.url, size);
         }
-    }
-    if postgres.is_none() {
-        println!("postgres: not measured, QUARTERDECK_TEST_POSTGRES_URL is not set");
     }
 }
 
-fn measure(runtime: &tokio::runtime::Runtime, engine: &str, url: &str, size: i64) {
-    let started = Instant::now();
-    runtime.block_on(seeding::seed(url, size)).expect("the database takes the rows");
-    println!("{engine:<9} {size:>9}  seeded in {:.1} s", started.elapsed().as_secs_f64());
+/// A seeding connection may take its time; the console's own statements may not.
+async fn seed(config: &StoreConfig, size: i64) {
+    let patient = StoreConfig { statement_timeout: Duration::from_secs(600), ..config.clone() };
+    let db = Db::open(&patient, Clock::system()).await.expect("the database opens again");
+    seeding::runs(&db, size).await.expect("the database takes the rows");
+    db.close().await;
+}
+
+fn measure(engine: &str, url: &str, size: i64) {
     let console = Console::start(url);
     for (name, path) in CASES {
         let path = path.replace("{half}", &(size / 2).to_string());
@@ -78,13 +91,11 @@ fn measure(runtime: &tokio::runtime::Runtime, engine: &str, url: &str, size: i64
             first.0, first.1, whole.0, whole.1
         );
     }
-    println!("{engine:<9} {size:>9}  resident: {} MB right after", console.resident_kb() / 1024);
+    let resident = || console.resident_kb() / 1024;
+    println!("{engine:<9} {size:>9}  resident: {} MB right after", resident());
     if size == SIZES[SIZES.len() - 1] {
         std::thread::sleep(Duration::from_secs(60));
-        println!(
-            "{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds",
-            console.resident_kb() / 1024
-        );
+        println!("{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds", resident());
     }
 }
 

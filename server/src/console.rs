@@ -6,11 +6,13 @@ use std::{
 };
 
 use app::identity::Gate;
+use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{Clock, Rng},
     config::Config,
+    events::{Feed, StreamState},
     identity::{self, AuditedGate, Callers, Everyone},
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
@@ -24,6 +26,7 @@ pub struct Console {
     pub clock: Clock,
     pub rng: Rng,
     pub db: Db,
+    pub feed: Feed,
     pub gate: Arc<dyn Gate>,
     pub callers: Arc<dyn Callers>,
     pub operations: Arc<OperationsService>,
@@ -48,16 +51,19 @@ pub struct Parts {
 }
 
 impl Console {
-    pub fn new(parts: Parts) -> &'static Self {
+    /// Wires everything; starts nothing yet.
+    pub async fn open(parts: Parts) -> Result<&'static Self, StoreError> {
         let Parts { config, clock, rng, db, callers } = parts;
         app::paths::set_base(config.base());
         let gate: Arc<dyn Gate> = Arc::new(AuditedGate::new(db.clone()));
         let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
         let tasks = Tasks::new(clock.clone(), rng.clone());
+        let feed = Feed::open(db.clone()).await?;
         let operations = Arc::new(operations(&config, &db, &rng, Arc::clone(&gate)));
         let readiness = Readiness::new(clock.clone());
-        register_readiness(&readiness, &db);
-        Box::leak(Box::new(Self {
+        register_readiness(&readiness, &db, &feed);
+        Ok(Box::leak(Box::new(Self {
+            feed,
             gate,
             callers,
             operations,
@@ -72,7 +78,7 @@ impl Console {
             clock,
             rng,
             db,
-        }))
+        })))
     }
 
     /// Starts what works in the background.
@@ -82,6 +88,24 @@ impl Console {
             return;
         }
         self.operations.spawn(&self.tasks, WORKERS);
+        self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
+            Ok(self.feed.run(stop).await?)
+        });
+    }
+}
+
+const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
+     at once or within a second.";
+
+impl FromRef<&'static Console> for StreamState {
+    fn from_ref(console: &&'static Console) -> Self {
+        Self {
+            feed: console.feed.clone(),
+            clock: console.clock.clone(),
+            rng: console.rng.clone(),
+            shutdown: console.shutdown.clone(),
+            origin: console.config.public_url.as_ref().map(|url| url.origin.clone()),
+        }
     }
 }
 
@@ -126,7 +150,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
     }
 }
 
-fn register_readiness(readiness: &Readiness, db: &Db) {
+fn register_readiness(readiness: &Readiness, db: &Db, feed: &Feed) {
     let say = |error: StoreError| error.to_string();
     let store = db.clone();
     readiness.register("store", move || {
@@ -152,6 +176,18 @@ fn register_readiness(readiness: &Readiness, db: &Db) {
                 return Err(format!("{} ms apart from the database's clock", apart / 1000));
             }
             Ok(format!("{} ms apart from the database's clock", apart / 1000))
+        }
+    });
+    let feed = feed.clone();
+    readiness.register("events", move || {
+        let feed = feed.clone();
+        async move {
+            let lag = feed.lag().await.map_err(say)?;
+            // Whoever commits numbers at once, and a poll looks each second.
+            if lag > 10 * app::time::Micros::SECOND {
+                return Err(format!("news has waited {} ms for its number", lag / 1000));
+            }
+            Ok(format!("{} ms behind", lag / 1000))
         }
     });
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod events;
 pub mod identity;
 pub mod journal;
 pub mod operations;

@@ -3,8 +3,9 @@
 
 use app::{identity::Capability, paths::route};
 
+use crate::events;
 use crate::web::{
-    Access::{self, Needs, Public},
+    Access::{self, Needs, Public, SignedIn},
     Routes, assets, health,
 };
 use crate::{api, operations::forms};
@@ -13,12 +14,27 @@ use crate::{api, operations::forms};
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
 
 pub fn all() -> Routes {
-    Routes::new()
+    let routes = Routes::new()
         // Asked by machines before anyone is known; they tell nothing about the installation.
         .get("/healthz", Public, health::healthz)
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
-        .get(assets::ROUTE, Public, assets::serve)
+        .get(assets::ROUTE, Public, assets::serve);
+    system(routes)
+}
+
+fn system(routes: Routes) -> Routes {
+    routes
+        // Leads on to what the caller may see.
+        .page(route::HOME, SignedIn)
+        .page(route::RUNS, SYSTEM)
+        .page(route::RUN, SYSTEM)
+        .page(route::RUNBOOKS, SYSTEM)
+        .server_fn("/api/ui/operations/newer", SYSTEM)
+        // Each event is filtered by what the caller may see.
+        .get(route::EVENTS_STREAM, SignedIn, events::stream)
+        // For auditors too, hence no right to change settings: it shows how this process fares.
+        .page(route::TASKS, SYSTEM)
         .post(route::RUNBOOKS, SYSTEM, forms::start)
         .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)

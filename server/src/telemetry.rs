@@ -1,6 +1,10 @@
 //! What the process says about itself while it runs: lines on standard error.
 
-use std::{backtrace::Backtrace, panic};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    io::{IsTerminal as _, stderr},
+    panic,
+};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -11,7 +15,7 @@ pub fn start(config: &Config) {
     // The configuration has tried the filter already.
     let filter = EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     match config.log_format {
         LogFormat::Json => {
             let lines =
@@ -31,6 +35,8 @@ fn note_panic(info: &panic::PanicHookInfo<'_>) {
     let message = text.unwrap_or("(no message)");
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     // Frames only where RUST_BACKTRACE asks for them: they cost milliseconds.
-    let backtrace = Backtrace::capture().to_string();
+    let backtrace = Backtrace::capture();
+    let backtrace =
+        (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
     tracing::error!(panic.message = message, panic.location = location, backtrace, "panicked");
 }

@@ -1,26 +1,28 @@
-//! Owns the list of benchmarks and starts the program that each of them is. Must not measure anything itself.
+//! Owns the list of benchmarks and starts each with what it needs. Must not measure anything itself.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 
 use crate::build;
+use crate::postgres::{POSTGRES_URL, Postgres};
 use crate::process;
+use crate::setup;
 use crate::workspace::Workspace;
 
-/// A program of the workspace, started with the benchmark's name.
+/// A bench target of a crate.
 struct Bench {
     name: &'static str,
     what: &'static str,
     package: &'static str,
-    folder: &'static str,
+    source: &'static str,
 }
 
 const BENCHES: &[Bench] = &[Bench {
     name: "lists",
     what: "first byte and whole page of the run lists at 1 k, 100 k and 1 M runs, on both engines",
-    package: "bench",
-    folder: "end2end/bench",
+    package: "server",
+    source: "server/benches/lists.rs",
 }];
 
 pub fn names() -> String {
@@ -34,19 +36,24 @@ pub fn describe() {
     }
 }
 
+/// Gives it a Postgres of its own, and the assets without which a page would be lighter than it is.
 pub fn run(workspace: &Workspace, name: &str, args: &[String]) -> Result<()> {
     let bench = find(name, &workspace.root)?;
-    let mut cargo = build::cargo(workspace, "run");
-    cargo.args(["--release", "--package", bench.package, "--", bench.name]).args(args);
-    process::run(&mut cargo)
+    build::assets(workspace)?;
+    let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
+    let mut cargo = build::cargo(workspace, "bench");
+    cargo
+        .args(["--package", bench.package, "--bench", bench.name])
+        .env(POSTGRES_URL, &postgres.url);
+    process::run(cargo.arg("--").args(args))
 }
 
 fn find(name: &str, root: &Path) -> Result<&'static Bench> {
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         bail!("no benchmark is called `{name}`; known: {}", names());
     };
-    if !root.join(bench.folder).exists() {
-        bail!("the benchmark `{name}` is not in this tree yet: {} is missing", bench.folder);
+    if !root.join(bench.source).exists() {
+        bail!("the benchmark `{name}` is not in this tree: {} is missing", bench.source);
     }
     Ok(bench)
 }
@@ -64,6 +71,6 @@ mod tests {
     #[test]
     fn a_benchmark_without_its_program_says_what_is_missing() {
         let words = find("lists", Path::new("/nowhere")).err().unwrap().to_string();
-        assert!(words.contains("end2end/bench"), "{words}");
+        assert!(words.contains("benches/lists.rs"), "{words}");
     }
 }

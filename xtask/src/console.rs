@@ -56,7 +56,7 @@ impl Console {
         let Some(status) = self.service.ended()? else {
             return Ok(());
         };
-        bail!("the console ended ({status}). {}", process::tail(&self.log)?)
+        bail!("the console ended ({status})\n{}", process::tail(&self.log)?)
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -73,7 +73,7 @@ impl Console {
             }
             thread::sleep(Duration::from_millis(30));
         }
-        bail!("the console is not ready after {READY_WITHIN:?}. {}", process::tail(&self.log)?)
+        bail!("the console is not ready after {READY_WITHIN:?}\n{}", process::tail(&self.log)?)
     }
 }
 
@@ -82,6 +82,8 @@ fn serve(binary: &Path, folder: &Path, address: SocketAddr, metrics: SocketAddr)
     let mut command = process::command(binary);
     forget_settings(&mut command);
     command
+        // Colours are for terminals; its output goes to a file.
+        .env("NO_COLOR", "1")
         .arg("serve")
         .arg(format!("--listen={address}"))
         .arg(format!("--metrics-listen={metrics}"))

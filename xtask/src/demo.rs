@@ -64,7 +64,12 @@ pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
     let _only = only_one(&folder)?;
     build::assets(workspace)?;
     let binary = build::server(workspace)?;
-    let mut console = step("console", || Console::start(&binary, &folder))?;
+    // A demo that was killed could not take its address back.
+    AccessFile::remove(&folder);
+    let mut console = step("console", || Console::start(&binary, &folder)).with_context(|| {
+        let folder = workspace.short(&folder);
+        format!("the demo's console did not start (`rm -r {folder}` lets the demo start afresh)")
+    })?;
     let access = AccessFile::new(&folder, &console);
     access.write(&[])?;
     welcome(workspace, &console, since);
@@ -120,15 +125,11 @@ fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
     let tools = step("Kubernetes (a few minutes, once)", || {
         control_plane::ensure(&workspace.cache, &workspace.root)
     })?;
-    step("practice fleet", || {
-        let mut cargo = build::cargo(workspace, "build");
-        cargo.args(["--workspace", "--exclude", "frontend", "--bin", "fleet"]);
-        process::run_logged(&mut cargo, &workspace.logs().join("fleet.log"))
-    })?;
+    let binary = step("practice fleet", || build::program(workspace, "fleet"))?;
     let (state, log) = (folder.join("fleet"), folder.join("fleet.log"));
     // One that was killed leaves its file, whose clusters are gone.
     drop(fs::remove_file(state.join(FLEET_FILE)));
-    let mut command = process::command(workspace.built("debug", "fleet"));
+    let mut command = process::command(binary);
     command.args(["up", "--clusters", CLUSTERS, "--tools"]).arg(tools).arg("--dir").arg(&state);
     let service = Service::start("the practice fleet", &mut command, &log)?;
     Ok(RunningFleet { service, folder: state, log, told: Vec::new() })
@@ -145,7 +146,7 @@ fn watch(
         console.check()?;
         if let Some(fleet) = fleet.as_deref_mut() {
             if let Some(status) = fleet.service.ended()? {
-                bail!("the practice fleet ended ({status}). {}", process::tail(&fleet.log)?);
+                bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
             if fleet.tell(&clusters, since) {
@@ -192,6 +193,11 @@ struct AccessFile {
 
 impl AccessFile {
     const NAME: &str = "access.json";
+
+    fn remove(folder: &Path) {
+        // Most of the time there is none.
+        drop(fs::remove_file(folder.join(Self::NAME)));
+    }
 
     fn new(folder: &Path, console: &Console) -> Self {
         Self {

@@ -8,6 +8,7 @@ mod console;
 mod control_plane;
 mod demo;
 mod http;
+mod postgres;
 mod process;
 mod progress;
 mod serve;

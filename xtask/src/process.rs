@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -73,9 +73,8 @@ pub fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
     command.stdout(file.try_clone().context("log file")?).stderr(file);
     let status = wait(command)?;
     check(command, status).map_err(|error| match tail(log) {
-        Ok(tail) if !interrupted() => {
-            error.context(format!("{tail}\n(all of it: {})", log.display()))
-        }
+        // The first line alone must tell what went wrong: summaries show no more.
+        Ok(tail) if !interrupted() => anyhow!("{error}\n{tail}\n(all of it: {})", log.display()),
         _ => error,
     })
 }

@@ -7,7 +7,7 @@ mod enter;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
-mod parts;
+pub mod parts;
 #[cfg(feature = "ssr")]
 mod service;
 

@@ -1,4 +1,4 @@
-//! How this console itself is doing: its background tasks. Knows no domain.
+//! What the console knows about itself: for now, its background tasks.
 
 pub mod model;
 pub mod pages;

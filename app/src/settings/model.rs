@@ -1,49 +1,34 @@
-//! A background task of the server, as its page shows it.
+//! A background task as its status page shows it.
 
 use crate::time::Micros;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStatus {
     Running,
-    /// It failed and is started again at that moment.
-    BackingOff {
-        until: Micros,
-    },
+    /// It failed and is started again soon.
+    BackingOff,
     /// It did all it had to do.
     Finished,
-    /// The console is stopping, or has stopped it.
+    /// The console is stopping.
     Stopped,
-}
-
-impl TaskStatus {
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::BackingOff { .. } => "failed, starting again",
-            Self::Finished => "finished",
-            Self::Stopped => "stopped",
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskState {
-    pub name: &'static str,
-    /// One sentence: what it does and how often.
-    pub what: &'static str,
-    pub status: TaskStatus,
-    /// When the run that goes on now began.
-    pub started_at: Micros,
-    /// When it last did a round of its work; none until the first.
+    pub name: String,
+    /// One sentence: what it is for.
+    pub what: String,
+    pub state: TaskStatus,
+    pub restarts: u64,
+    pub last_error: Option<String>,
+    /// When it came into this state.
+    pub since: Micros,
     pub last_beat: Option<Micros>,
-    pub restarts: u32,
-    /// Why it failed last, and when.
-    pub last_error: Option<(String, Micros)>,
 }
 
 impl TaskState {
-    /// Whether it does what it should: it runs, or has done its work.
+    /// Whether it does what it should, or has done it.
     pub fn is_up(&self) -> bool {
-        matches!(self.status, TaskStatus::Running | TaskStatus::Finished)
+        matches!(self.state, TaskStatus::Running | TaskStatus::Finished)
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::sees_operations;
 use crate::{
-    identity::{Caller, Capability},
+    identity::Caller,
     paths,
     paths::route,
     ui::{Keys, icons::Wheel, keys::Go},
@@ -45,7 +45,7 @@ const SETTINGS: &[Entry] = &[Entry {
 pub fn Rail(path: String, caller: Option<Caller>) -> impl IntoView {
     let groups: Vec<&'static [Entry]> = [
         (OPERATIONS, caller.as_ref().is_some_and(sees_operations)),
-        (SETTINGS, caller.as_ref().is_some_and(|c| c.may(Capability::AccessSystemPanel))),
+        (SETTINGS, caller.as_ref().is_some_and(sees_operations)),
     ]
     .into_iter()
     .filter_map(|(entries, seen)| seen.then_some(entries))

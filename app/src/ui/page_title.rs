@@ -39,6 +39,7 @@ impl PageTitle {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the one place; the words above are ours")]
 #[component]
 pub fn SetTitle(title: PageTitle) -> impl IntoView {
     view! { <Title text=title.text() /> }

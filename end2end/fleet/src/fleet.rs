@@ -27,6 +27,8 @@ use crate::{
 
 /// Names for the first clusters; those beyond are numbered.
 const NAMES: [&str; 6] = ["harbour", "lagoon", "lighthouse", "breakwater", "estuary", "atoll"];
+/// Each cluster has a pod network of its own, `10.100.0.0/16` and up.
+pub const MOST: u8 = 100;
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -53,7 +55,7 @@ pub async fn run(
     folder: &Path,
     asked: watch::Receiver<bool>,
 ) -> Result<()> {
-    ensure!(wish.clusters > 0, "a fleet has at least one cluster");
+    ensure!((1..=MOST).contains(&wish.clusters), "a fleet has 1 to {MOST} clusters");
     ensure!(wish.nodes > 0, "a cluster has at least one node");
     let begun = Instant::now();
     let tools = Tools::find(tools)?;
@@ -221,8 +223,8 @@ mod tests {
 
     #[test]
     fn any_number_of_clusters_has_names() {
-        let names: std::collections::BTreeSet<_> = (0..=u8::MAX).map(cluster_name).collect();
-        assert_eq!(names.len(), 256);
+        let names: std::collections::BTreeSet<_> = (0..MOST).map(cluster_name).collect();
+        assert_eq!(names.len(), usize::from(MOST));
         assert_eq!(cluster_name(0), "harbour");
         assert_eq!(cluster_name(6), "buoy-07");
     }

@@ -45,9 +45,11 @@ pub fn render(
 pub async fn client(kubeconfig: &str) -> Result<kube::Client> {
     let parsed: kube::config::Kubeconfig = serde_json::from_str(kubeconfig)?;
     let options = kube::config::KubeConfigOptions::default();
-    let config = kube::Config::from_custom_kubeconfig(parsed, &options)
+    let mut config = kube::Config::from_custom_kubeconfig(parsed, &options)
         .await
         .context("the kubeconfig is not usable")?;
+    // A refusal is told at once: by default the client tries a 429, 503 or 504 again for minutes.
+    config.default_retry = false;
     Ok(kube::Client::try_from(config)?)
 }
 

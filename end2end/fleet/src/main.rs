@@ -171,7 +171,7 @@ async fn down(folder: &Path) -> Result<()> {
     let pid =
         i32::try_from(pid).ok().and_then(Pid::from_raw).context("fleet.json names no process")?;
     rustix::process::kill_process(pid, Signal::TERM).context("cannot ask the fleet to end")?;
-    wait::until("the fleet to end", Duration::from_secs(60), async || {
+    wait::until("the fleet to end", Duration::from_mins(1), async || {
         Ok::<_, Infallible>((!state::is_held(folder)).then_some(()))
     })
     .await

@@ -16,7 +16,7 @@ use crate::{
     console::{Console, Parts, store_config},
     routes,
     store::{Db, Dialect},
-    web::{listener, pages, stack, stack::Stack},
+    web::{listener, stack, stack::Stack},
 };
 
 /// Serves until SIGTERM or SIGINT.
@@ -29,9 +29,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         None => None,
     };
     let console = open(config).await?;
-    let table = routes::all();
-    table.check(&pages::paths_of_application()).context("the route table is not complete")?;
-    let stack = Stack::new(console, table);
+    let stack =
+        Stack::new(console, routes::all()).context("the route table does not fit the pages")?;
     console.start();
     say_where(console, &listener, metrics.as_ref())?;
 
@@ -106,7 +105,8 @@ async fn open(config: Config) -> anyhow::Result<&'static Console> {
         }
     }
     db.check_schema().await.context("the database does not fit this version")?;
-    Ok(Console::new(Parts { config, clock, rng: Rng::system(), db, callers: None }))
+    let parts = Parts { config, clock, rng: Rng::system(), db, callers: None };
+    Ok(Console::open(parts).await?)
 }
 
 async fn serve_metrics(

@@ -113,6 +113,15 @@ impl Config {
                 faults.push(Fault::of("metrics_listen", why));
             }
         }
+        if let Some(url) = &self.public_url
+            && !url.https
+            && !url.is_loopback()
+            && !self.insecure_http
+        {
+            let why = "is plain http: whoever listens on the way can read sessions and act with them. \
+                       Publish it over https, or set `insecure_http` if you mean it";
+            faults.push(Fault::of("public_url", format!("{} {why}", url.origin)));
+        }
         let mut names: Vec<&str> = self.upstreams.iter().map(|u| u.name.as_str()).collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {

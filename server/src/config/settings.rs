@@ -187,6 +187,7 @@ pub const SETTINGS: &[Setting] = &[
     single(WORK, "workers", "NUMBER", "2", "Operations that run at the same time in this process."),
     Setting {
         kind: Kind::Many,
+        secret: true,
         ..single(
             WORK,
             "upstreams",

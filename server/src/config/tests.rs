@@ -1,1 +1,178 @@
+//! What a configuration may say, where it may say it, and what it hears when it is wrong.
 
+use std::io::Write as _;
+
+use super::{settings::SETTINGS, sources::read, *};
+
+const NONE: [(&str, &str); 0] = [];
+
+fn serve<K: Into<String>, V: Into<String>>(
+    args: &[&str],
+    environment: impl IntoIterator<Item = (K, V)>,
+) -> Result<Config, String> {
+    let args = std::iter::once("quarterdeck").chain(args.iter().copied());
+    match read(args, &Environment::from_pairs(environment)) {
+        Ok(Command::Serve(config)) => Ok(*config),
+        Ok(other) => Err(format!("{other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a file for the test");
+    file.write_all(text.as_bytes()).expect("room for a few lines");
+    file
+}
+
+#[test]
+fn every_default_is_valid_and_stands_in_the_help() {
+    let config = serve(&[], NONE).expect("no setting is required");
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7080");
+    assert_eq!(config.max_body_bytes, 1 << 20);
+    let help = super::settings::command().render_long_help().to_string();
+    for setting in SETTINGS {
+        assert!(help.contains(&format!("--{}", setting.flag())), "{}", setting.key);
+        assert!(help.contains(&setting.variable()), "{}", setting.key);
+        assert!(help.contains(setting.group), "{}", setting.group);
+    }
+    assert!(help.contains("Examples:"));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let file = file("listen = \"127.0.0.1:1\"\nworkers = 1\nread_only = true\nsearch_rate = 7\n");
+    let path = file.path().to_str().expect("a path of ASCII");
+    let environment = [
+        ("QUARTERDECK_LISTEN", "127.0.0.1:2"),
+        ("QUARTERDECK_WORKERS", "2"),
+        ("QUARTERDECK_CONFIG", path),
+    ];
+    let config = serve(&["--listen", "127.0.0.1:3"], environment).expect("all three are valid");
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.workers, 2);
+    assert_eq!(config.search_rate, 7);
+    assert!(config.read_only);
+    let off =
+        serve(&["serve", "--read-only=no", "--config", path], NONE).expect("a flag after serve");
+    assert!(!off.read_only, "a flag can take back what the file says");
+}
+
+#[test]
+fn lists_are_repeated_separated_or_an_array() {
+    let wanted = ["a=http://h:1/", "b=http://h:2/"];
+    let spelled = |config: Config| -> Vec<String> {
+        config.upstreams.iter().map(|u| format!("{}={}", u.name, u.url)).collect()
+    };
+    let flags = serve(&["--upstreams", wanted[0], "--upstreams", wanted[1]], NONE);
+    assert_eq!(spelled(flags.expect("two flags")), wanted);
+    let variable = serve(&[], [("QUARTERDECK_UPSTREAMS", "a=http://h:1/, b=http://h:2/")]);
+    assert_eq!(spelled(variable.expect("one variable")), wanted);
+    let file = file(&format!("upstreams = {wanted:?}"));
+    let array = serve(&["--config", file.path().to_str().expect("ASCII")], NONE);
+    assert_eq!(spelled(array.expect("one array")), wanted);
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_one_that_was_meant() {
+    let file = file("lisen = \"127.0.0.1:1\"\nzebra = 1\n");
+    let refused =
+        serve(&["--config", file.path().to_str().expect("ASCII")], NONE).expect_err("lisen");
+    assert!(refused.contains("lisen") && refused.contains("did you mean `listen`?"), "{refused}");
+    assert!(refused.contains("zebra") && refused.contains("--help"), "{refused}");
+    let refused = serve(&[], [("QUARTERDECK_LOGFORMAT", "json")]).expect_err("no such variable");
+    assert!(refused.contains("did you mean `QUARTERDECK_LOG_FORMAT`?"), "{refused}");
+    let refused = serve(&["--lissten", "x"], NONE).expect_err("no such flag");
+    assert!(refused.contains("--listen"), "{refused}");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let environment = [
+        ("QUARTERDECK_SERVICE_HOST", "10.0.0.1"),
+        ("QUARTERDECK_SERVICE_PORT_HTTP", "80"),
+        ("QUARTERDECK_PORT", "tcp://10.0.0.1:80"),
+        ("QUARTERDECK_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("QUARTERDECK_TEST_POSTGRES_URL", "postgres://x"),
+        ("QUARTERDECK_LISTEN", ""),
+        ("PATH", "/bin"),
+    ];
+    let config = serve(&[], environment).expect("none of these is ours, or it is not set");
+    assert_eq!(config.listen.port(), 7080);
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_its_setting_and_its_place() {
+    let environment = [("QUARTERDECK_WORKERS", "many"), ("QUARTERDECK_LOG_FORMAT", "xml")];
+    let refused = serve(&["--request-timeout", "0", "--max-body-bytes=7"], environment)
+        .expect_err("all wrong");
+    for told in [
+        "workers (from QUARTERDECK_WORKERS): `many` is not a whole number from 1 to 64",
+        "log_format (from QUARTERDECK_LOG_FORMAT): `xml` is not `json` or `pretty`",
+        "request_timeout (from --request-timeout): `0` is not a number of seconds from 1 to 600",
+        "max_body_bytes (from --max-body-bytes): `7` is not",
+    ] {
+        assert!(refused.contains(told), "{told} is missing in {refused}");
+    }
+}
+
+#[test]
+fn a_password_is_never_repeated() {
+    for value in ["mysql://me:hunter2@h/d", "postgres://me:hunter2@h:port/d", "hunter2"] {
+        let refused = serve(&[], [("DATABASE_URL", value)]).expect_err(value);
+        assert!(!refused.contains("hunter2"), "{refused}");
+        assert!(refused.contains("database_url (from DATABASE_URL)"), "{refused}");
+    }
+    let file = file("database_url = \"postgres://me:hunter2@h/d\n");
+    let refused =
+        serve(&["--config", file.path().to_str().expect("ASCII")], NONE).expect_err("no end");
+    assert!(!refused.contains("hunter2") && refused.contains("line 1"), "{refused}");
+    let refused = serve(&["--upstreams", "p=http://me:hunter2@h/"], NONE).expect_err("a password");
+    assert!(!refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
+fn our_own_variable_wins_over_the_customary_one() {
+    let environment =
+        [("DATABASE_URL", "postgres://a@h/a"), ("QUARTERDECK_DATABASE_URL", "sqlite:mine.db")];
+    assert_eq!(serve(&[], environment).expect("both valid").database_url, "sqlite:mine.db");
+}
+
+#[test]
+fn nothing_but_this_machine_may_reach_a_console_without_sign_in() {
+    for address in ["0.0.0.0:7080", "[::]:7080", "10.0.0.1:7080"] {
+        let refused = serve(&["--listen", address], NONE).expect_err(address);
+        assert!(refused.contains("nobody signs in yet"), "{refused}");
+        let refused = serve(&["--metrics-listen", address], NONE).expect_err(address);
+        assert!(refused.contains("metrics_listen"), "{refused}");
+    }
+    assert!(serve(&["--listen", "[::1]:7080"], NONE).is_ok());
+    let same = serve(&["--metrics-listen", "127.0.0.1:7080"], NONE).expect_err("one port, twice");
+    assert!(same.contains("is taken by `listen`"), "{same}");
+    let off = serve(&["--metrics-listen", "off"], NONE).expect("off is a word for nowhere");
+    assert_eq!(off.metrics_listen, None);
+}
+
+#[test]
+fn a_public_address_is_whole_and_safe() {
+    let read = |url: &str| serve(&["--public-url", url], NONE);
+    let url = read("https://Ops.example/console/").expect("a sub-path").public_url.expect("given");
+    assert_eq!((url.origin.as_str(), url.base.as_str()), ("https://ops.example", "/console"));
+    assert_eq!(
+        read("https://ops.example:8443").expect("a port").public_url.expect("given").host,
+        "ops.example:8443"
+    );
+    for wrong in [
+        "ops.example",
+        "ftp://ops.example",
+        "https://ops.example/?a=1",
+        "https://me@ops.example/",
+        "https://ops.example/a//b",
+        "https://ops.example/a b",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+    let plain = read("http://ops.example").expect_err("plain http on another machine");
+    assert!(plain.contains("insecure_http"), "{plain}");
+    assert!(read("http://localhost:7080/console").is_ok());
+    assert!(serve(&["--public-url", "http://ops.example", "--insecure-http"], NONE).is_ok());
+}

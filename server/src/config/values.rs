@@ -27,6 +27,14 @@ pub struct PublicUrl {
     pub https: bool,
 }
 
+impl PublicUrl {
+    /// Whether it names this very machine.
+    pub fn is_loopback(&self) -> bool {
+        let name = self.origin.split("://").nth(1).unwrap_or_default();
+        ["localhost", "127.", "[::1]"].iter().any(|start| name.starts_with(start))
+    }
+}
+
 /// A service that the self-check must reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
@@ -126,10 +134,11 @@ pub fn network(text: &str) -> Read<IpNet> {
     text.parse().ok().or(one.ok()).map_or_else(|| want("a network such as 10.0.0.0/8"), Ok)
 }
 
+/// Like [`database_url`], silent about the value.
 pub fn upstream(text: &str) -> Read<Upstream> {
     let named = text.split_once('=').filter(|(name, _)| is_name(name));
     let Some((name, url)) = named else {
-        return want("NAME=URL with a name of at most 40 letters, digits and dashes");
+        return Err("must be NAME=URL with a name of at most 40 letters, digits and dashes".into());
     };
     let read = Url::parse(url).ok().filter(|url| {
         matches!(url.scheme(), "http" | "https")
@@ -139,7 +148,7 @@ pub fn upstream(text: &str) -> Read<Upstream> {
     });
     match read {
         Some(url) => Ok(Upstream { name: name.to_owned(), url: url.into() }),
-        None => want("NAME=URL with an http or https URL that holds no password"),
+        None => Err(format!("{name} must have an http or https URL that holds no password")),
     }
 }
 

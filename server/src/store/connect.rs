@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Connection as _, PgPool, SqlitePool,
+    ConnectOptions as _, Connection as _, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -110,6 +110,8 @@ async fn open_postgres(
         // A process that stops in the middle of a write must not hold its locks for ever.
         ("idle_in_transaction_session_timeout", "60000".to_owned()),
     ]);
+    // A pool tries again until its time is over, and then says no more than that.
+    writes.connect().await?.close().await?;
     let pool =
         |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.lock_timeout);
     let writing = pool(half).connect_with(writes).await?;

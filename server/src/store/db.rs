@@ -134,15 +134,6 @@ impl Db {
         self.0.engine.close().await;
     }
 
-    /// The pool on which the event feed may listen; none on SQLite, where there is one process.
-    #[expect(dead_code, reason = "the event feed comes next")]
-    pub(crate) fn listener_pool(&self) -> Option<&sqlx::PgPool> {
-        match &self.0.engine {
-            Engine::Sqlite { .. } => None,
-            Engine::Postgres { readers, .. } => Some(readers),
-        }
-    }
-
     /// SQLite knows no statement timeout; its progress callback can end a statement.
     async fn read_sqlite(
         &self,

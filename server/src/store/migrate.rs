@@ -40,8 +40,11 @@ const MIGRATIONS: &[Migration] =
 pub const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// Where it is written down what was applied. Before all migrations, so not one of them.
-const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, \
-     name TEXT NOT NULL, checksum TEXT NOT NULL, min_reader BIGINT NOT NULL, applied_at BIGINT NOT NULL)";
+const SQLITE_LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, \
+     name TEXT NOT NULL, checksum TEXT NOT NULL, min_reader INTEGER NOT NULL, applied_at INTEGER NOT NULL) STRICT";
+const POSTGRES_LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, \
+     name TEXT COLLATE \"C\" NOT NULL, checksum TEXT COLLATE \"C\" NOT NULL, min_reader BIGINT NOT NULL, \
+     applied_at BIGINT NOT NULL)";
 
 /// Any number, always the same: who holds it migrates.
 const POSTGRES_LOCK: i64 = 0x7175_6172_7465;
@@ -76,7 +79,11 @@ impl Db {
     pub async fn migrate(&self) -> Result<Vec<Migration>, StoreError> {
         let mut tx = self.begin().await?;
         lock(&mut tx).await?;
-        tx.script(LEDGER).await?;
+        tx.script(match tx.dialect() {
+            Dialect::Sqlite => SQLITE_LEDGER,
+            Dialect::Postgres => POSTGRES_LEDGER,
+        })
+        .await?;
         let applied = read(&tx.fetch_all(select()).await?)?;
         compare(&applied, self.dialect())?;
         let newest = newest(&applied);

@@ -75,13 +75,13 @@ impl Tasks {
         Fut: Future<Output = Result<(), anyhow::Error>> + Send + 'static,
     {
         let state = TaskState {
-            name,
-            what,
-            status: TaskStatus::Running,
-            started_at: self.0.clock.now(),
-            last_beat: None,
+            name: name.to_owned(),
+            what: what.to_owned(),
+            state: TaskStatus::Running,
             restarts: 0,
             last_error: None,
+            since: self.0.clock.now(),
+            last_beat: None,
         };
         let taken = self.states_mut().insert(name, state).is_some();
         assert!(!taken, "two tasks are called {name}");
@@ -103,9 +103,9 @@ impl Tasks {
         tokio::select! {
             () = self.0.running.wait() => Vec::new(),
             () = self.0.clock.sleep(grace) => {
-                let states = self.states();
-                let late = states.iter().filter(|state| state.status == TaskStatus::Running);
-                late.map(|state| state.name).collect()
+                let states = self.states_mut();
+                let late = states.iter().filter(|(_, state)| state.state == TaskStatus::Running);
+                late.map(|(name, _)| *name).collect()
             }
         }
     }
@@ -120,12 +120,10 @@ impl Tasks {
             let began = self.0.clock.monotonic();
             let ended = AssertUnwindSafe(run(self.0.stop.clone())).catch_unwind().await;
             if self.0.stop.is_cancelled() {
-                return self.change(name, |state| state.status = TaskStatus::Stopped);
+                return self.enter(name, TaskStatus::Stopped);
             }
             let why = match ended {
-                Ok(Ok(())) => {
-                    return self.change(name, |state| state.status = TaskStatus::Finished);
-                }
+                Ok(Ok(())) => return self.enter(name, TaskStatus::Finished),
                 Ok(Err(error)) => format!("{error:#}"),
                 // What it was stands in the log, with its place.
                 Err(_) => "panicked".to_owned(),
@@ -140,29 +138,25 @@ impl Tasks {
                 delay_ms = delay.as_millis(),
                 "a background task failed"
             );
-            self.failed(name, why, delay);
+            self.change(name, |state| state.last_error = Some(why));
+            self.enter(name, TaskStatus::BackingOff);
             tokio::select! {
                 () = self.0.clock.sleep(delay) => {}
                 () = self.0.stop.cancelled() => {
-                    return self.change(name, |state| state.status = TaskStatus::Stopped);
+                    return self.enter(name, TaskStatus::Stopped);
                 }
             }
             wait = (wait * 2).min(LONGEST_WAIT);
-            let now = self.0.clock.now();
-            self.change(name, |state| {
-                state.status = TaskStatus::Running;
-                state.started_at = now;
-                state.restarts += 1;
-            });
+            self.change(name, |state| state.restarts += 1);
+            self.enter(name, TaskStatus::Running);
         }
     }
 
-    fn failed(&self, name: &'static str, why: String, delay: Duration) {
+    fn enter(&self, name: &'static str, status: TaskStatus) {
         let now = self.0.clock.now();
-        let until = now.plus(i64::try_from(delay.as_micros()).unwrap_or(i64::MAX));
         self.change(name, |state| {
-            state.status = TaskStatus::BackingOff { until };
-            state.last_error = Some((why, now));
+            state.state = status;
+            state.since = now;
         });
     }
 
@@ -227,17 +221,17 @@ mod tests {
                 }
             }
         });
-        let failed = |state: &TaskState| matches!(state.status, TaskStatus::BackingOff { .. });
+        let failed = |state: &TaskState| state.state == TaskStatus::BackingOff;
         let state = until(&tasks, |s| failed(s) && s.restarts == 0).await;
-        assert_eq!(state.last_error, Some(("no luck".to_owned(), Micros(0))));
+        assert_eq!(state.last_error.as_deref(), Some("no luck"));
         hand.advance(Duration::from_secs(2));
         let state = until(&tasks, |s| failed(s) && s.restarts == 1).await;
-        assert_eq!(state.last_error.map(|(why, _)| why), Some("panicked".to_owned()));
+        assert_eq!(state.last_error.as_deref(), Some("panicked"));
         hand.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
         assert_eq!(runs.load(Ordering::SeqCst), 2, "the second wait is longer than a second");
         hand.advance(Duration::from_secs(2));
-        until(&tasks, |s| s.status == TaskStatus::Finished && s.restarts == 2).await;
+        until(&tasks, |s| s.state == TaskStatus::Finished && s.restarts == 2).await;
     }
 
     #[tokio::test]
@@ -251,7 +245,7 @@ mod tests {
         });
         until(&tasks, |s| s.last_beat == Some(Micros(5 * Micros::SECOND))).await;
         assert_eq!(tasks.shutdown(Duration::from_secs(1)).await, Vec::<&str>::new());
-        assert_eq!(tasks.states()[0].status, TaskStatus::Stopped);
+        assert_eq!(tasks.states()[0].state, TaskStatus::Stopped);
     }
 
     #[tokio::test]

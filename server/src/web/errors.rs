@@ -7,7 +7,7 @@
 //! | anything else | a page, drawn by the shell |
 
 use app::{
-    error::{ApiError, Violation},
+    error::{ApiError, Rule, Violation},
     time::Micros,
 };
 use axum::{
@@ -77,8 +77,11 @@ pub struct ErrorDetails {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ExplainedViolation {
+    /// As the client spelled it.
+    #[schema(example = "type")]
+    pub field: String,
     #[serde(flatten)]
-    pub violation: Violation,
+    pub rule: Rule,
     /// The rule as a sentence.
     pub message: String,
 }
@@ -145,7 +148,8 @@ fn json(error: &ApiError, arrival: &Arrival, now: Micros) -> Response {
         _ => &[],
     };
     let explained = |violation: &Violation| ExplainedViolation {
-        violation: violation.clone(),
+        field: violation.field.clone(),
+        rule: violation.rule.clone(),
         message: violation.sentence(),
     };
     let body = ErrorResponse {

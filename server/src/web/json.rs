@@ -57,9 +57,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a body, or says which field broke which rule.
+/// Reads a body that is one object, or says which field broke which rule.
 pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|_| broken("body", Expected::Utf8))?;
+    // A decoder of ours would take an array for a struct, field by field.
+    if text.trim_start().starts_with('[') {
+        let whole = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        let expected = if whole { Expected::Object } else { Expected::Json };
+        return Err(broken("body", expected));
+    }
     // An escape is the only way for NUL to stand in valid JSON.
     if text.contains("\\u0000")
         && let Ok(value) = serde_json::from_str::<Value>(text)

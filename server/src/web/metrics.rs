@@ -21,7 +21,7 @@ struct RequestLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TaskLabels {
-    task: &'static str,
+    task: String,
 }
 
 pub struct Metrics {
@@ -85,9 +85,9 @@ impl Metrics {
     /// In the text format of OpenMetrics.
     pub fn encode(&self, tasks: &Tasks) -> Result<String, fmt::Error> {
         for state in tasks.states() {
-            let labels = TaskLabels { task: state.name };
+            let labels = TaskLabels { task: state.name.clone() };
             self.tasks_up.get_or_create(&labels).set(i64::from(state.is_up()));
-            self.task_restarts.get_or_create(&labels).set(u64::from(state.restarts));
+            self.task_restarts.get_or_create(&labels).set(state.restarts);
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

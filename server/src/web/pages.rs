@@ -4,7 +4,10 @@
 //! resources is there, and buys three things: its status is true, a fault while drawing is a proper error
 //! page instead of half a document, and it can be compressed as one piece.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
 
 use app::{
     error::ApiError,
@@ -103,20 +106,29 @@ pub async fn server_fn(
     State(console): State<&'static Console>,
     arrival: Arrival,
     request: Request,
-) -> Response {
+) -> Result<Response, Failed> {
     let page = page_request(console, &arrival);
+    // Read here, so that one that is too large is called so, not "malformed arguments".
+    let (parts, body) = request.into_parts();
+    let bytes = super::json::body(Request::new(body), &()).await?;
+    let request = Request::from_parts(parts, Body::from(bytes));
     let context = move || provide(console, page.clone());
     let response = leptos_axum::handle_server_fns_with_context(context, request).await;
     let mut response = response.into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(response)
 }
 
 /// The addresses that the application's router knows, as ours spells them.
-pub fn paths_of_application() -> Vec<String> {
-    let listed = leptos_axum::generate_route_list(shell);
-    listed.iter().map(|route| route.path().to_owned()).collect()
+///
+/// Listed once: while that goes on, no page of the process has its resources.
+pub fn paths_of_application() -> &'static [String] {
+    static PATHS: OnceLock<Vec<String>> = OnceLock::new();
+    PATHS.get_or_init(|| {
+        let listed = leptos_axum::generate_route_list(shell);
+        listed.iter().map(|route| route.path().to_owned()).collect()
+    })
 }
 
 fn page_request(console: &Console, arrival: &Arrival) -> PageRequest {

@@ -18,7 +18,7 @@ use tower_http::{
     compression::{CompressionLayer, Predicate as _, predicate::SizeAbove},
 };
 
-use super::{Failed, Routes, arrival, errors, headers, log, same_site};
+use super::{Failed, Routes, arrival, errors, headers, log, pages, routes::Mismatch, same_site};
 use crate::{console::Console, identity};
 
 /// Below this a packed answer saves nothing that is worth the time.
@@ -36,7 +36,9 @@ pub struct Stack {
 }
 
 impl Stack {
-    pub fn new(console: &'static Console, routes: Routes) -> Self {
+    /// Refuses a table that does not fit the application.
+    pub fn new(console: &'static Console, routes: Routes) -> Result<Self, Mismatch> {
+        routes.check(pages::paths_of_application())?;
         let with = |router: Router<&'static Console>| router.with_state(console);
         let router = routes
             .into_router(console)
@@ -53,7 +55,7 @@ impl Stack {
             .layer(middleware::from_fn_with_state(console, headers::layer))
             .layer(middleware::from_fn_with_state(console, log::layer))
             .layer(middleware::from_fn_with_state(console, arrival::layer));
-        Self { console, router: with(router) }
+        Ok(Self { console, router: with(router) })
     }
 
     /// Answers one request, as every listener and every test does.

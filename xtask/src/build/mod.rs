@@ -6,7 +6,7 @@
 //! style/static/* ──────────────────────────────────────────────────┘      (manifest.json)
 //! ```
 //!
-//! The server's build script reads `QUARTERDECK_ASSETS_DIR` and embeds what the manifest there lists.
+//! The server's build script embeds what the manifest in that folder lists.
 
 pub mod css;
 pub mod hash;
@@ -26,8 +26,13 @@ use crate::progress::step;
 use crate::setup;
 use crate::workspace::Workspace;
 
-/// What tells the server's build script where the assets are.
+/// What tells the server's build script of other assets than ours, for packagers. It is left unset, not set to our
+/// folder, which is the default: set here and unset in an editor, it would rebuild the server at each turn.
 const ASSETS_DIR: &str = "QUARTERDECK_ASSETS_DIR";
+
+/// What is built and tested together. Features are those of all of them, so that building, testing and the demo share
+/// every compiled dependency. xtask stays apart: with the features it has by itself, it is compiled already.
+pub const CRATES: [&str; 5] = ["--workspace", "--exclude", "frontend", "--exclude", "xtask"];
 
 const STYLESHEET: &str = "quarterdeck.css";
 
@@ -66,24 +71,23 @@ pub fn assets(workspace: &Workspace) -> Result<Manifest> {
     })
 }
 
-/// Builds the console for development. The whole workspace decides the features, so that building, testing and
-/// the demo share every compiled dependency.
+/// Builds the console for development.
 pub fn server(workspace: &Workspace) -> Result<PathBuf> {
-    step("server", || {
-        let mut cargo = cargo(workspace, "build");
-        cargo.args(["--workspace", "--exclude", "frontend", "--bin", "quarterdeck"]);
-        process::run_logged(&mut cargo, &workspace.logs().join("server.log"))
-    })?;
-    Ok(workspace.built("debug", "quarterdeck"))
+    step("server", || program(workspace, "quarterdeck"))
 }
 
-/// The host's cargo, told where the assets are.
+/// Builds one program of ours, quietly.
+pub fn program(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace, "build");
+    cargo.args(CRATES).args(["--bin", name]);
+    process::run_logged(&mut cargo, &workspace.logs().join(format!("{name}.log")))?;
+    Ok(workspace.built("debug", name))
+}
+
+/// The host's cargo. It embeds the assets that [`assets`] has made.
 pub fn cargo(workspace: &Workspace, command: &str) -> Command {
     let mut cargo = process::command("cargo");
-    cargo
-        .current_dir(&workspace.root)
-        .env(ASSETS_DIR, workspace.assets())
-        .args([command, "--locked"]);
+    cargo.current_dir(&workspace.root).env_remove(ASSETS_DIR).args([command, "--locked"]);
     cargo
 }
 

@@ -1,4 +1,4 @@
-//! Owns finding the programs of a Postgres server. Starting one is `test::postgres`.
+//! Owns finding the programs of a Postgres server. Starting one is `crate::postgres`.
 
 use std::fs;
 use std::path::PathBuf;

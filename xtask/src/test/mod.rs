@@ -6,7 +6,6 @@ mod browser;
 mod budget;
 mod licences;
 mod lints;
-mod postgres;
 mod rust;
 
 use std::time::{Duration, Instant};

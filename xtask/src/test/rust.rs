@@ -6,15 +6,12 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::postgres::Postgres;
-use crate::build;
+use crate::build::{self, CRATES};
 use crate::control_plane;
+use crate::postgres::{POSTGRES_URL, Postgres};
 use crate::process;
 use crate::setup;
 use crate::workspace::Workspace;
-
-/// A server on which the tests may create databases.
-const POSTGRES_URL: &str = "QUARTERDECK_TEST_POSTGRES_URL";
 
 /// `sqlite`: the tests do without Postgres. Without it they fail when no Postgres is named.
 const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
@@ -23,38 +20,44 @@ const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
 const FLEET_TOOLS: &str = "FLEET_TOOLS";
 
 pub fn unit(workspace: &Workspace) -> Result<()> {
-    process::run(cargo_test(workspace).args(["--exclude", "fleet"]).env(ENGINES, "sqlite"))
+    let of_product = product(workspace, |cargo| cargo.env(ENGINES, "sqlite"));
+    of_product.and(xtask(workspace))
 }
 
 pub fn store(workspace: &Workspace) -> Result<()> {
     let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
-    process::run(
-        cargo_test(workspace)
-            .args(["--exclude", "fleet", "--exclude", "xtask"])
-            .env(POSTGRES_URL, &postgres.url),
-    )
+    product(workspace, |cargo| cargo.env(POSTGRES_URL, &postgres.url))
 }
 
 pub fn fleet(workspace: &Workspace) -> Result<()> {
     let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
-    let mut cargo = build::cargo(workspace, "test");
-    process::run(cargo.args(["--no-fail-fast", "--package", "fleet"]).env(FLEET_TOOLS, tools))
+    process::run(cargo_test(workspace).args(["--package", "fleet"]).env(FLEET_TOOLS, tools))
 }
 
-/// All of the above in one run. Without the control plane, all but the fleet.
+/// All of the above, with one build. Without the control plane, all but the fleet.
 pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
     let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
     let mut cargo = cargo_test(workspace);
+    cargo.args(CRATES).env(POSTGRES_URL, &postgres.url);
     match tools {
         Some(tools) => cargo.env(FLEET_TOOLS, tools),
         None => cargo.args(["--exclude", "fleet"]),
     };
-    process::run(cargo.env(POSTGRES_URL, &postgres.url))
+    process::run(&mut cargo).and(xtask(workspace))
 }
 
-/// The whole workspace whatever is tested, so that features, and with them compiled dependencies, stay the same.
+fn product(workspace: &Workspace, with: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let mut cargo = cargo_test(workspace);
+    cargo.args(["--package", "app", "--package", "server"]);
+    process::run(with(&mut cargo))
+}
+
+fn xtask(workspace: &Workspace) -> Result<()> {
+    process::run(cargo_test(workspace).args(["--package", "xtask"]))
+}
+
 fn cargo_test(workspace: &Workspace) -> Command {
     let mut cargo = build::cargo(workspace, "test");
-    cargo.args(["--no-fail-fast", "--workspace", "--exclude", "frontend"]);
+    cargo.arg("--no-fail-fast");
     cargo
 }

@@ -19,7 +19,7 @@ use crate::{
 const COLUMNS: &[Column] = &[
     Column::text("Task"),
     Column::text("State"),
-    Column::number("Running since"),
+    Column::number("Since"),
     Column::number("Restarts"),
     Column::number("Last sign of life"),
 ];
@@ -33,7 +33,7 @@ pub fn TasksPage() -> impl IntoView {
     };
     let clock = Clockface::of(&request);
     let mut tasks = tasks.list();
-    tasks.sort_by_key(|task| (task.is_up(), task.name));
+    tasks.sort_by_key(|task| (!is_ill(task), task.name.clone()));
     let lede = lede(&tasks);
     let rows = tasks.into_iter().map(|task| row(task, &clock)).collect_view();
     view! {
@@ -48,8 +48,12 @@ pub fn TasksPage() -> impl IntoView {
     .into_any()
 }
 
+fn is_ill(task: &TaskState) -> bool {
+    task.state == TaskStatus::BackingOff
+}
+
 fn lede(tasks: &[TaskState]) -> String {
-    let ill = tasks.iter().filter(|task| !task.is_up()).count();
+    let ill = tasks.iter().filter(|task| is_ill(task)).count();
     let all = tasks.len();
     match ill {
         0 if all == 0 => "No task has been started in this process.".to_owned(),
@@ -62,20 +66,13 @@ fn lede(tasks: &[TaskState]) -> String {
 }
 
 fn row(task: TaskState, clock: &Clockface) -> impl IntoView + use<> {
-    let tone = match task.status {
-        TaskStatus::Running => Tone::Ok,
-        TaskStatus::BackingOff { .. } => Tone::Warn,
-        TaskStatus::Finished | TaskStatus::Stopped => Tone::Plain,
+    let (tone, word) = match task.state {
+        TaskStatus::Running => (Tone::Ok, "running"),
+        TaskStatus::BackingOff => (Tone::Warn, "backing off"),
+        TaskStatus::Finished => (Tone::Plain, "finished"),
+        TaskStatus::Stopped => (Tone::Plain, "stopped"),
     };
-    let word = task.status.label();
-    let restarts = grouped(i64::from(task.restarts));
-    let error = task.last_error.map(|(error, at)| {
-        view! {
-            <div class="why bad">
-                {error} ", " <Moment at clock=clock.clone() />
-            </div>
-        }
-    });
+    let restarts = grouped(i64::try_from(task.restarts).unwrap_or(i64::MAX));
     let beat = match task.last_beat {
         Some(at) => view! { <Moment at clock=clock.clone() /> }.into_any(),
         None => "–".into_any(),
@@ -85,13 +82,13 @@ fn row(task: TaskState, clock: &Clockface) -> impl IntoView + use<> {
             <td>
                 <span class="name">{task.name}</span>
                 <div class="why">{task.what}</div>
-                {error}
+                {task.last_error.map(|error| view! { <div class="why bad">{error}</div> })}
             </td>
             <td>
                 <StatusBadge tone word />
             </td>
             <td class="num">
-                <Moment at=task.started_at clock=clock.clone() />
+                <Moment at=task.since clock=clock.clone() />
             </td>
             <td class="num">{restarts}</td>
             <td class="num">{beat}</td>

@@ -1,5 +1,11 @@
 //! One SQL text on both engines: what a transaction promises, and what every column gives back.
 
+mod concurrency;
+mod killed;
+mod schema;
+mod troubles;
+mod words;
+
 use server::{
     journal::{
         AuditRow,

@@ -14,6 +14,9 @@ use crate::http::free_port;
 use crate::process::{self, Service};
 use crate::workspace::Workspace;
 
+/// What tells tests and benchmarks of a server on which they may create databases.
+pub const POSTGRES_URL: &str = "QUARTERDECK_TEST_POSTGRES_URL";
+
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Postgres refuses to run as root; Debian's package makes this user.
@@ -94,7 +97,7 @@ impl Postgres {
         let since = Instant::now();
         while since.elapsed() < READY_WITHIN {
             if let Some(status) = self.service.ended()? {
-                bail!("Postgres ended ({status}). {}", process::tail(log)?);
+                bail!("Postgres ended ({status})\n{}", process::tail(log)?);
             }
             if process::succeeds(
                 bin.join("pg_isready"),
@@ -104,7 +107,7 @@ impl Postgres {
             }
             thread::sleep(Duration::from_millis(30));
         }
-        bail!("Postgres is not ready after {READY_WITHIN:?}. {}", process::tail(log)?)
+        bail!("Postgres is not ready after {READY_WITHIN:?}\n{}", process::tail(log)?)
     }
 }
 

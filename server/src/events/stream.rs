@@ -1,0 +1,173 @@
+//! `GET /events/stream`: server-sent events, one stream per visible tab.
+//!
+//! Each notice has its number as `id`, so that the browser says in `Last-Event-ID` where to go on; the first
+//! connection of a page says it in `?after=`. A comment every 15 s keeps proxies from closing the line, and
+//! carries the place too: whoever hears nothing of what passes still goes on from there.
+
+use std::{convert::Infallible, time::Duration};
+
+use app::{
+    error::{ApiError, Dependency, Expected, Rule},
+    identity::Caller,
+};
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response, Sse, sse},
+};
+use futures::{Stream, stream};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{HOST, ORIGIN},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Feed, StreamItem, Subscription, feed::StreamSlot};
+use crate::clock::{Clock, Rng};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Browsers come back after 1 to 5 s: a restart must not bring all of them at once.
+const RETRY: Duration = Duration::from_secs(3);
+const RETRY_SPREAD: f64 = 2.0 / 3.0;
+/// Too many streams: one must be closed first, so there is no use in hurrying.
+const RETRY_AFTER_S: u32 = 10;
+
+/// What the handler needs of the console; `console.rs` supplies it by `FromRef`.
+#[derive(Clone)]
+pub struct StreamState {
+    pub feed: Feed,
+    pub clock: Clock,
+    pub rng: Rng,
+    /// Ends every stream when the server stops.
+    pub shutdown: CancellationToken,
+    /// The published origin (`https://console.example`), when one is configured; else the request's own host.
+    pub origin: Option<String>,
+}
+
+/// The handler. A refusal travels in the response's extensions, for `web` to spell it out.
+pub async fn stream(
+    State(state): State<StreamState>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    match open(state, &caller, query.as_deref(), &headers).await {
+        Ok(events) => events.into_response(),
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: ApiError) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = http::StatusCode::from_u16(error.status())
+        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    response.extensions_mut().insert(error);
+    response
+}
+
+async fn open(
+    state: StreamState,
+    caller: &Caller,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, ApiError> {
+    check_origin(headers, state.origin.as_deref())?;
+    let after = after(query, headers)?;
+    if state.shutdown.is_cancelled() {
+        return Err(ApiError::Unavailable(Dependency::Shutdown));
+    }
+    let slot = state.feed.take_slot(caller);
+    let slot = slot.ok_or(ApiError::RateLimited { retry_after_s: RETRY_AFTER_S })?;
+    let subscription = state.feed.subscribe(after, caller).await.map_err(|error| {
+        tracing::warn!(%error, "a stream could not be opened");
+        ApiError::from(error)
+    })?;
+    let retry = state.rng.jitter(RETRY, RETRY_SPREAD);
+    let line = Line { subscription, state, greeting: Some(retry), _slot: slot };
+    Ok(Sse::new(stream::unfold(line, Line::next)))
+}
+
+/// Browsers send no Origin with a same-origin EventSource; one that is sent must be ours, to the letter.
+fn check_origin(headers: &HeaderMap, published: Option<&str>) -> Result<(), ApiError> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let ours = match (published, headers.get(HOST).and_then(text)) {
+        (Some(published), _) => origin == published,
+        (None, Some(host)) => text(origin)
+            .is_some_and(|o| o == format!("http://{host}") || o == format!("https://{host}")),
+        (None, None) => false,
+    };
+    if ours { Ok(()) } else { Err(ApiError::CrossSite) }
+}
+
+/// Where to go on. The header is the later word: the browser adds it when it comes back.
+fn after(query: Option<&str>, headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    if let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) {
+        return number("Last-Event-ID", id.to_str().unwrap_or_default()).map(Some);
+    }
+    let mut after = None;
+    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("after", "")) => {}
+            Some(("after", value)) => after = Some(number("after", value)?),
+            other => {
+                let field = other.map_or(pair, |(key, _)| key);
+                return Err(ApiError::invalid(field, Rule::UnknownField));
+            }
+        }
+    }
+    Ok(after)
+}
+
+fn number(field: &str, text: &str) -> Result<i64, ApiError> {
+    let number = text.parse().ok().filter(|number| *number >= 0);
+    number.ok_or_else(|| ApiError::invalid(field, Rule::Malformed { expected: Expected::Integer }))
+}
+
+/// One open stream.
+struct Line {
+    subscription: Subscription,
+    state: StreamState,
+    greeting: Option<Duration>,
+    _slot: StreamSlot,
+}
+
+impl Line {
+    async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
+        if let Some(retry) = self.greeting.take() {
+            return Some((Ok(self.mark().retry(retry)), self));
+        }
+        let event = tokio::select! {
+            biased;
+            () = self.state.shutdown.cancelled() => return None,
+            item = self.subscription.next() => match item {
+                Ok(item) => spell(&item),
+                Err(error) => {
+                    // The browser comes back and goes on from where it was.
+                    tracing::warn!(%error, "a stream ended: the store did not answer");
+                    return None;
+                }
+            },
+            () = self.state.clock.sleep(KEEP_ALIVE) => self.mark(),
+        };
+        Some((Ok(event), self))
+    }
+
+    /// Without data no event is raised, but the browser remembers the id.
+    fn mark(&self) -> sse::Event {
+        sse::Event::default().comment("").id(self.subscription.place().to_string())
+    }
+}
+
+fn spell(item: &StreamItem) -> sse::Event {
+    match item {
+        StreamItem::Notice(notice) => {
+            let data = serde_json::to_string(notice).unwrap_or_default();
+            sse::Event::default().id(notice.seq.to_string()).event("notice").data(data)
+        }
+        StreamItem::Reset { seq } => sse::Event::default()
+            .id(seq.to_string())
+            .event("reset")
+            .data(format!("{{\"seq\":{seq}}}")),
+    }
+}
