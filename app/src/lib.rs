@@ -21,3 +21,6 @@ pub mod shell;
 #[cfg(feature = "ssr")]
 pub mod time;
 pub mod ui;
+
+#[cfg(all(test, feature = "ssr"))]
+mod page_tests;

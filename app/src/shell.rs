@@ -1,6 +1,7 @@
 //! The whole document: head, side navigation, banner, flash, and the page in the middle.
 
 use leptos::{nonce::use_nonce, prelude::*};
+use leptos_meta::provide_meta_context;
 
 use crate::{
     identity::{Caller, Capability},
@@ -14,7 +15,8 @@ mod rail;
 
 use rail::Rail;
 
-/// Loads the islands of the page: leptos' own loader, with our hashed addresses instead of its options.
+/// Loads the islands of the page: leptos' own loader, with our hashed addresses instead of its options. No
+/// preload hints: a browser without JavaScript would follow them all the same.
 const WAKE: &str = include_str!("shell/wake.js");
 
 pub fn shell() -> impl IntoView {
@@ -23,6 +25,7 @@ pub fn shell() -> impl IntoView {
     if let Some(context) = Owner::current_shared_context() {
         context.set_is_hydrating(false);
     }
+    provide_meta_context();
     let request = PageRequest::from_context();
     let assets = request.as_ref().map(|request| request.assets.clone());
     let caller = request.as_ref().and_then(|request| request.caller.clone());
@@ -64,8 +67,6 @@ fn links(assets: Assets) -> impl IntoView {
     view! {
         <link rel="icon" href=assets.favicon type="image/svg+xml" />
         <link rel="stylesheet" href=assets.css />
-        <link rel="modulepreload" href=assets.js nonce=nonce.clone() />
-        <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="" />
         <script type="module" nonce=nonce>
             {wake}
         </script>

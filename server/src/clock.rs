@@ -2,6 +2,7 @@
 //!
 //! Everything that asks what time it is, waits, or rolls dice takes a [`Clock`] or an [`Rng`], so that a test
 //! can hold both still. Must not know the database's clock: that is `store`'s.
+#![expect(clippy::disallowed_methods, reason = "this is where time comes from")]
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

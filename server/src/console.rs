@@ -87,10 +87,10 @@ impl Console {
             // Each of them writes.
             return;
         }
-        self.operations.spawn(&self.tasks, WORKERS);
         self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
             Ok(self.feed.run(stop).await?)
         });
+        self.operations.spawn(&self.tasks, self.config.workers);
     }
 }
 
@@ -108,9 +108,6 @@ impl FromRef<&'static Console> for StreamState {
         }
     }
 }
-
-/// Enough for the console's own work beside a long run or two; each claims for itself.
-const WORKERS: usize = 4;
 
 /// Every type of operation, and what starts on a clock.
 fn operations(config: &Config, db: &Db, rng: &Rng, gate: Arc<dyn Gate>) -> OperationsService {

@@ -3,12 +3,14 @@
 
 use app::{identity::Capability, paths::route};
 
-use crate::events;
-use crate::web::{
-    Access::{self, Needs, Public, SignedIn},
-    Routes, assets, health,
+use crate::{
+    api, events,
+    operations::forms,
+    web::{
+        Access::{self, Needs, Public, SignedIn},
+        Routes, assets, health,
+    },
 };
-use crate::{api, operations::forms};
 
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
@@ -19,25 +21,32 @@ pub fn all() -> Routes {
         .get("/healthz", Public, health::healthz)
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
-        .get(assets::ROUTE, Public, assets::serve);
-    system(routes)
-}
-
-fn system(routes: Routes) -> Routes {
-    routes
+        .get(assets::ROUTE, Public, assets::serve)
         // Leads on to what the caller may see.
         .page(route::HOME, SignedIn)
+        // Each event is filtered by what the caller may see.
+        .get(route::EVENTS_STREAM, SignedIn, events::stream)
+        .get(route::OPENAPI, SignedIn, api::openapi::document)
+        .get(route::SCHEMA, SignedIn, api::schemas::one);
+    settings(operations(routes))
+}
+
+fn operations(routes: Routes) -> Routes {
+    routes
         .page(route::RUNS, SYSTEM)
         .page(route::RUN, SYSTEM)
         .page(route::RUNBOOKS, SYSTEM)
-        .server_fn("/api/ui/operations/newer", SYSTEM)
-        // Each event is filtered by what the caller may see.
-        .get(route::EVENTS_STREAM, SignedIn, events::stream)
-        // For auditors too, hence no right to change settings: it shows how this process fares.
-        .page(route::TASKS, SYSTEM)
+        // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
+        .server_fn("/api/ui/operations/newer", SYSTEM)
         .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
         .get(route::API_OPERATION, SYSTEM, api::operations::get)
+}
+
+fn settings(routes: Routes) -> Routes {
+    routes
+        // For auditors too, hence no right to change settings: it shows how this process fares.
+        .page(route::TASKS, SYSTEM)
 }

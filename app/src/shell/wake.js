@@ -12,8 +12,9 @@
 		if (tag === 'leptos-children') waiting.pop();
 	};
 	const start = async () => {
+		const bytes = fetch(wasm);
 		const mod = await import(js);
-		await mod.default({ module_or_path: wasm });
+		await mod.default({ module_or_path: bytes });
 		mod.hydrate();
 		await wake(document.body, mod);
 		document.documentElement.dataset.awake = '';

@@ -19,7 +19,11 @@ pub fn Failure(
     set_status(error.status());
     let request_id = PageRequest::from_context().map(|request| request.request_id);
     let (title, hint) = words(&error);
-    let sentence = error.to_string();
+    // The title of what is not there says it all; the hint below says why that may be.
+    let sentence = match error {
+        ApiError::NotFound(_) => String::new(),
+        ref other => other.to_string(),
+    };
     let (word, address) = way_out.unwrap_or_else(|| ("Go to the start page", paths::home()));
     let again = matches!(
         error,

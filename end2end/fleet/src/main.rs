@@ -18,9 +18,8 @@ use fleet::{
 };
 use rustix::process::{Pid, Signal};
 use tokio::{
-    io::AsyncReadExt,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 
 /// Real Kubernetes clusters on loopback, with a life of their own and troubles on demand.
@@ -156,10 +155,14 @@ fn listen_for_end(until_stdin_closes: bool) -> Result<watch::Receiver<bool>> {
     Ok(asked)
 }
 
+/// Reads in a thread of its own: tokio's would hold up the end of the runtime until somebody types something.
 async fn stdin_closes() {
-    let mut stdin = tokio::io::stdin();
-    let mut scrap = [0; 64];
-    while stdin.read(&mut scrap).await.is_ok_and(|count| count > 0) {}
+    let (tell, closed) = oneshot::channel();
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+        tell.send(()).ok();
+    });
+    closed.await.ok();
 }
 
 async fn down(folder: &Path) -> Result<()> {

@@ -6,6 +6,8 @@ use anyhow::{Result, bail};
 use tokio::time::Instant;
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// One look takes no longer: a connection that got lost costs one look, not the whole wait.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Looks again and again until `look` finds something; its error of the last look is the reason when the time is over.
 pub async fn until<T, E: Display, F>(what: &str, limit: Duration, mut look: F) -> Result<T>
@@ -14,8 +16,8 @@ where
 {
     let deadline = Instant::now() + limit;
     loop {
-        // The look itself is under the deadline too: a server that accepts and never answers must not hold us for ever.
-        let reason = match tokio::time::timeout_at(deadline, look()).await {
+        let look_ends = deadline.min(Instant::now() + LOOK);
+        let reason = match tokio::time::timeout_at(look_ends, look()).await {
             Ok(Ok(Some(found))) => return Ok(found),
             Ok(Ok(None)) => "it is not so yet".to_owned(),
             Ok(Err(error)) => error.to_string(),

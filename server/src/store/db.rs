@@ -76,7 +76,7 @@ impl Db {
 
     pub async fn fetch_all(&self, sql: Sql) -> Result<Vec<Row>, StoreError> {
         let statement = Statement::of(sql)?;
-        under(self.0.faults.as_ref(), async {
+        under(self, async {
             let answer = match &self.0.engine {
                 Engine::Sqlite { readers, .. } => self.read_sqlite(readers, statement).await,
                 Engine::Postgres { readers, .. } => {

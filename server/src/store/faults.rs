@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::StoreError;
+use super::{Db, StoreError};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -68,15 +68,15 @@ impl Faults {
 
 /// Runs a statement under the plan. Each call counts as one statement.
 pub(super) async fn under<T>(
-    faults: Option<&Faults>,
+    db: &Db,
     statement: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match faults.and_then(Faults::next) {
+    match db.0.faults.as_ref().and_then(Faults::next) {
         None => statement.await,
         Some(Fault::Fail) => Err(broken()),
         Some(Fault::Lock) => Err(StoreError::Locked("on purpose".to_owned())),
         Some(Fault::Delay(duration)) => {
-            tokio::time::sleep(duration).await;
+            db.clock().sleep(duration).await;
             statement.await
         }
         Some(Fault::LoseAnswer) => {

@@ -7,6 +7,10 @@
 //! ```text
 //! for engine in testing::engines().await { let db = &engine.db; … }
 //! ```
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test kit asks its own environment and waits in real time"
+)]
 
 use std::{
     sync::{

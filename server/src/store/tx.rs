@@ -30,7 +30,7 @@ enum Inner {
 impl Tx {
     pub(super) async fn begin(db: &Db) -> Result<Self, StoreError> {
         let begin = db.dialect().begin();
-        let inner = under(db.0.faults.as_ref(), async {
+        let inner = under(db, async {
             match &db.0.engine {
                 Engine::Sqlite { writer, .. } => writer.begin_with(begin).await.map(Inner::Sqlite),
                 Engine::Postgres { writers, .. } => {
@@ -52,7 +52,7 @@ impl Tx {
         self.enter()?;
         let statement = Statement::of(sql)?;
         let inner = &mut self.inner;
-        let done = under(self.db.0.faults.as_ref(), async {
+        let done = under(&self.db, async {
             match inner {
                 Inner::Sqlite(tx) => query::sqlite::execute(tx, statement).await,
                 Inner::Postgres(tx) => query::postgres::execute(tx, statement).await,
@@ -69,7 +69,7 @@ impl Tx {
         self.enter()?;
         let statement = Statement::of(sql)?;
         let inner = &mut self.inner;
-        let rows = under(self.db.0.faults.as_ref(), async {
+        let rows = under(&self.db, async {
             match inner {
                 Inner::Sqlite(tx) => query::sqlite::fetch_all(tx, statement).await,
                 Inner::Postgres(tx) => query::postgres::fetch_all(tx, statement).await,
@@ -117,7 +117,7 @@ impl Tx {
             journal::append(&mut self, audit).await?;
         }
         let Self { inner, db, news, .. } = self;
-        under(db.0.faults.as_ref(), async {
+        under(&db, async {
             match inner {
                 Inner::Sqlite(tx) => tx.commit().await,
                 Inner::Postgres(tx) => tx.commit().await,

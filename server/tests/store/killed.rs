@@ -1,4 +1,5 @@
 //! kill -9 in the middle of a write: what was committed stands, what was not has never been.
+#![expect(clippy::disallowed_methods, reason = "a process is started here, to be killed")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use app::time::Micros;
 use server::{
     clock::Clock,
-    store::{Db, Dialect, SCHEMA_VERSION, SchemaProblem, Sql, StoreError, testing},
+    store::{Db, Dialect, SCHEMA_VERSION, SchemaProblem, Sql, StoreConfig, StoreError, testing},
 };
 
 /// What can be said of a column in both engines: type, whether it may be NULL, default, place in the key.
@@ -213,4 +213,26 @@ async fn a_migration_that_fails_changes_nothing_and_is_named() {
         let behind = engine.db.check_schema().await.expect_err("nothing was applied");
         assert!(matches!(behind, StoreError::Schema(SchemaProblem::Behind { found: 0, .. })));
     }
+}
+
+#[tokio::test]
+async fn a_postgres_user_who_may_not_add_the_text_index_is_told_what_to_do() {
+    if !testing::dialects().contains(&Dialect::Postgres) {
+        return;
+    }
+    let engine = testing::Engine::empty(Dialect::Postgres, Clock::system()).await;
+    let role = "DO 'BEGIN CREATE ROLE qd_test_plain LOGIN PASSWORD ''plain''; \
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END'";
+    set(&engine.db, Sql::new(role)).await;
+    set(&engine.db, Sql::new("GRANT USAGE, CREATE ON SCHEMA public TO qd_test_plain")).await;
+    let (_, place) = engine.config.url.rsplit_once('@').expect("a URL with a user");
+    let config = StoreConfig::at(format!("postgres://qd_test_plain:plain@{place}"));
+    let db = Db::open(&config, Clock::system()).await.expect("opens");
+    let refused = db.migrate().await.expect_err("no right to create an extension");
+    assert!(matches!(refused, StoreError::Schema(SchemaProblem::NoTrigrams)), "{refused:?}");
+    assert!(refused.to_string().contains("CREATE EXTENSION pg_trgm"));
+    // An administrator does what the sentence says.
+    set(&engine.db, Sql::new("CREATE EXTENSION pg_trgm")).await;
+    assert_eq!(i64::try_from(db.migrate().await.expect("migrated").len()), Ok(SCHEMA_VERSION));
+    db.check_schema().await.expect("up to date");
 }

@@ -131,21 +131,31 @@ async fn a_read_only_store_reads_and_refuses_every_write() {
 
 #[tokio::test]
 async fn a_database_that_takes_no_writes_says_so_and_still_reads() {
-    if !testing::dialects().contains(&Dialect::Postgres) {
-        return;
+    for engine in testing::engines().await {
+        let mut tx = engine.db.begin().await.expect("a transaction");
+        let closed = match engine.dialect() {
+            Dialect::Sqlite => tx.fetch_all(Sql::new("PRAGMA query_only = 1")).await.map(|_| 0),
+            Dialect::Postgres => {
+                tx.execute(Sql::new(
+                    "DO 'BEGIN EXECUTE format(''ALTER DATABASE %I SET default_transaction_read_only = on'', \
+                     current_database()); END'",
+                ))
+                .await
+            }
+        };
+        closed.expect("closed to writes");
+        tx.commit(Vec::new()).await.expect("committed");
+        // On Postgres that holds for new connections, on SQLite for the one that writes.
+        let db = match engine.dialect() {
+            Dialect::Sqlite => engine.db.clone(),
+            Dialect::Postgres => engine.again().await,
+        };
+        for _ in 0..2 {
+            let refused = add(&db, "refused").await.expect_err("read-only");
+            assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused:?}");
+            assert_eq!(names(&db).await, ["platform"]);
+        }
     }
-    let engine = testing::Engine::fresh(Dialect::Postgres, server::clock::Clock::system()).await;
-    let mut tx = engine.db.begin().await.expect("a transaction");
-    tx.execute(Sql::new(
-        "DO 'BEGIN EXECUTE format(''ALTER DATABASE %I SET default_transaction_read_only = on'', current_database()); END'",
-    ))
-    .await
-    .expect("set for new connections");
-    tx.commit(Vec::new()).await.expect("committed");
-    let db = engine.again().await;
-    let refused = add(&db, "refused").await.expect_err("read-only");
-    assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused:?}");
-    assert_eq!(names(&db).await, ["platform"]);
 }
 
 #[tokio::test]

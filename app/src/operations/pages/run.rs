@@ -86,6 +86,10 @@ fn draw(detail: &OperationDetail, clock: &Clockface) -> AnyView {
             >
                 <p class="lede">{standing(detail, clock)}</p>
             </section>
+            <span class="faint">
+                "id "
+                <CopyId text=run.id.to_string() />
+            </span>
             {live(detail)}
         </div>
         <section id=CONTENT class="cols" data-topics=events::OPERATIONS>
@@ -98,10 +102,6 @@ fn draw(detail: &OperationDetail, clock: &Clockface) -> AnyView {
                 <FactsCard run=run.clone() clock=clock.clone() />
             </aside>
         </section>
-        <p class="faint">
-            "Operation id "
-            <CopyId text=run.id.to_string() />
-        </p>
     }
     .into_any()
 }

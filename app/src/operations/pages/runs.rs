@@ -149,7 +149,7 @@ fn draw(request: &PageRequest, asked: Asked, content: &Content, clock: &Clockfac
             set_status(ApiError::Invalid(violations.clone()).status());
             let sentences = violations
                 .iter()
-                .map(|violation| view! { <li>{violation.sentence()}</li> })
+                .map(|violation| view! { <li>{with_code(&violation.sentence())}</li> })
                 .collect_view();
             view! {
                 <PageHead title="Operations" actions=to_runbooks() />
@@ -166,6 +166,15 @@ fn draw(request: &PageRequest, asked: Asked, content: &Content, clock: &Clockfac
         (Err(error), _) => view! { <Failure error=error.clone() /> }.into_any(),
         (Ok(_), _) => ().into_any(),
     }
+}
+
+/// Our sentences set field names between backticks.
+fn with_code(sentence: &str) -> AnyView {
+    let parts = sentence.split('`').enumerate().map(|(i, part)| {
+        let part = part.to_owned();
+        if i % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+    });
+    parts.collect_view().into_any()
 }
 
 fn to_runbooks() -> AnyView {

@@ -114,6 +114,8 @@ async fn a_fleet_without_its_etcd_says_so_and_ends() {
     let folder = place("e");
     let mut process = start(&folder, 1);
     await_ready(&folder);
+    // Kept open: to wait for a child closes its standard input, which would be a reason to end by itself.
+    let _stdin = process.stdin.take();
     let family = family(process.id());
     let etcd = family.iter().find(|(pid, _)| is_etcd(*pid)).expect("etcd runs");
     rustix::process::kill_process(Pid::from_raw(etcd.0).expect("a process id"), Signal::KILL)

@@ -72,7 +72,9 @@ async fn a_forgotten_watch_is_gone_and_a_new_list_resumes_it() {
     let client = admin(HARBOUR).await;
     let old = note(&client, "watch-1").await;
     let events = Api::<Event>::namespaced(client.clone(), "default");
-    forget_before(&note(&client, "watch-2").await).await;
+    // Two more: a watch from just before the compaction is still served.
+    note(&client, "watch-2").await;
+    forget_before(&note(&client, "watch-2-too").await).await;
 
     let params = WatchParams::default().fields("metadata.name=watch-3");
     let gone = match events.watch(&params, &old).await {

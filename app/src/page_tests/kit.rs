@@ -1,0 +1,240 @@
+//! The service, the request and the drawing.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use http_body_util::BodyExt as _;
+use jiff::tz::TimeZone;
+use leptos::prelude::provide_context;
+
+use crate::{
+    error::{ApiError, Thing},
+    identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
+    list::{ListQuery, Page},
+    operations::{
+        Operations, View,
+        model::{
+            LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
+            Started, Status, Step, StepStatus,
+        },
+    },
+    request::{Assets, Banner, PageRequest, Zone},
+    settings::{
+        Tasks,
+        model::{TaskState, TaskStatus},
+    },
+    shell::shell,
+    time::Micros,
+};
+
+pub const NOW: Micros = Micros(1_795_256_191_000_000);
+
+/// What the pages are given.
+#[derive(Clone)]
+pub struct World {
+    pub page: Result<Page<OperationRun>, ApiError>,
+    pub detail: Option<OperationDetail>,
+    pub catalog: Vec<OperationType>,
+    pub tasks: Vec<TaskState>,
+}
+
+struct Deaf;
+
+#[async_trait]
+impl Gate for Deaf {
+    async fn refused(&self, _: &Caller, _: Capability) {}
+}
+
+#[async_trait]
+impl Operations for World {
+    async fn list(&self, _: &Permit<View>, _: &ListQuery) -> Result<Page<OperationRun>, ApiError> {
+        self.page.clone()
+    }
+
+    async fn newer(&self, _: &Permit<View>, _: &ListQuery, after: i64) -> Result<i64, ApiError> {
+        Ok(after)
+    }
+
+    async fn get(&self, _: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
+        let found = self.detail.clone().filter(|detail| detail.run.id == id);
+        found.ok_or(ApiError::NotFound(Thing::Operation))
+    }
+
+    async fn catalog(&self, _: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {
+        Ok(self.catalog.clone())
+    }
+
+    async fn start(
+        &self,
+        _: &Caller,
+        _: StartOperation,
+        _: Option<&str>,
+    ) -> Result<Started, ApiError> {
+        Err(ApiError::NotFound(Thing::OperationType))
+    }
+}
+
+impl Tasks for World {
+    fn list(&self) -> Vec<TaskState> {
+        self.tasks.clone()
+    }
+}
+
+pub fn caller(capabilities: &[Capability]) -> Caller {
+    let grants = capabilities.iter().map(|c| (*c, Reach::Everything)).collect();
+    Caller::new(CallerKind::User, "u", "Local admin", grants, Arc::new(Deaf))
+}
+
+pub fn request(address: &str) -> PageRequest {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    PageRequest {
+        path: path.to_owned(),
+        query: query.to_owned(),
+        pairs: serde_html_form::from_str(query).expect("a test's own query"),
+        now: NOW,
+        zone: Zone { tz: TimeZone::UTC, name: "UTC".to_owned(), told: false },
+        request_id: "0b7e91c4".to_owned(),
+        caller: Some(caller(Capability::ALL)),
+        assets: Assets {
+            css: "/assets/quarterdeck.1.css".to_owned(),
+            js: "/assets/quarterdeck.1.js".to_owned(),
+            wasm: "/assets/quarterdeck.1.wasm".to_owned(),
+            favicon: "/assets/favicon.1.svg".to_owned(),
+        },
+        banner: Some(Banner::EveryoneIsAdmin),
+        environment: None,
+        flash: None,
+        refused: None,
+        failed: None,
+    }
+}
+
+pub struct Drawn {
+    pub status: u16,
+    pub location: Option<String>,
+    pub html: String,
+}
+
+/// The addresses that the router knows. Asking for them starts what drawing needs, once per process.
+pub fn routes() -> &'static [String] {
+    static ROUTES: OnceLock<Vec<String>> = OnceLock::new();
+    ROUTES.get_or_init(|| {
+        let routes = leptos_axum::generate_route_list(shell);
+        routes.iter().map(|route| route.path().to_owned()).collect()
+    })
+}
+
+pub async fn draw(world: &World, request: PageRequest) -> Drawn {
+    routes();
+    let (operations, tasks) = (world.clone(), world.clone());
+    let address = if request.query.is_empty() {
+        request.path.clone()
+    } else {
+        format!("{}?{}", request.path, request.query)
+    };
+    let context = move || {
+        provide_context(request.clone());
+        provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
+        provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+    };
+    let bare = http::Request::builder().uri(address).body(axum::body::Body::empty());
+    let bare = bare.expect("a test's own address");
+    let answer = leptos_axum::render_app_async_with_context(context, shell)(bare).await;
+    let status = answer.status().as_u16();
+    let location = answer.headers().get("location").and_then(|l| l.to_str().ok());
+    let location = location.map(str::to_owned);
+    let body = answer.into_body().collect().await.expect("the page ends").to_bytes();
+    let html = String::from_utf8(body.to_vec()).expect("a page is UTF-8");
+    Drawn { status, location, html }
+}
+
+pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
+    let created = NOW.plus(-(48_300 - id) * 60 * Micros::SECOND);
+    OperationRun {
+        id,
+        workspace_id: 1,
+        tenant_id: None,
+        workspace: Named { id: 1, name: "platform".to_owned() },
+        tenant: None,
+        kind: "system.self_check".to_owned(),
+        type_label: label.to_owned(),
+        status: Status::Completed,
+        outcome: Outcome::Succeeded,
+        initiator_kind: "system".to_owned(),
+        initiator_id: None,
+        initiator_name: Some("schedule".to_owned()),
+        target: target.map(str::to_owned),
+        target_label: None,
+        queue: "default".to_owned(),
+        priority: 0,
+        attempt: 1,
+        error_summary: None,
+        error_fingerprint: None,
+        input: serde_json::json!({}),
+        context: serde_json::json!({}),
+        scheduled_at: created,
+        created_at: created,
+        started_at: Some(created.plus(Micros::SECOND)),
+        completed_at: Some(created.plus(3 * Micros::SECOND + 100_000)),
+    }
+}
+
+pub fn step(position: i64, label: &str, status: StepStatus, detail: Option<&str>) -> Step {
+    let started = NOW.plus(position * Micros::SECOND);
+    let ran = matches!(status, StepStatus::Succeeded | StepStatus::Failed);
+    Step {
+        position,
+        name: label.to_owned(),
+        label: label.to_owned(),
+        status,
+        detail: detail.map(str::to_owned),
+        started_at: (ran || status == StepStatus::Running).then_some(started),
+        completed_at: ran.then(|| started.plus(200_000)),
+    }
+}
+
+pub fn page(items: Vec<OperationRun>) -> Page<OperationRun> {
+    Page {
+        total: i64::try_from(items.len()).unwrap_or(0),
+        items,
+        total_capped: false,
+        page: Some(1),
+        page_size: 20,
+        total_pages: 1,
+        next_cursor: None,
+        previous_cursor: None,
+        searched: None,
+    }
+}
+
+pub fn world(items: Vec<OperationRun>) -> World {
+    World {
+        page: Ok(page(items)),
+        detail: None,
+        catalog: vec![OperationType {
+            kind: "system.self_check".to_owned(),
+            label: "Self-check".to_owned(),
+            summary: "Checks what the console stands on and says what it found.".to_owned(),
+            capability: Capability::OperationsManage,
+            startable: true,
+            runbook: "# When it fails\n\n1. Read the failed *step*.\n2. Run `df`.\n\n<script>alert(1)</script>"
+                .to_owned(),
+            schedule: Some("every 5 minutes".to_owned()),
+            last_run: Some(LastRun {
+                id: 48_211,
+                status: Status::Completed,
+                outcome: Outcome::Failed,
+                created_at: NOW.plus(-90 * Micros::SECOND),
+            }),
+        }],
+        tasks: vec![TaskState {
+            name: "events.sequencer".to_owned(),
+            what: "Numbers news in the order of their commits.".to_owned(),
+            state: TaskStatus::Running,
+            restarts: 0,
+            last_error: None,
+            since: NOW.plus(-3600 * Micros::SECOND),
+            last_beat: Some(NOW.plus(-2 * Micros::SECOND)),
+        }],
+    }
+}

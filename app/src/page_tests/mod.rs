@@ -1,0 +1,4 @@
+//! Whole pages, drawn as the server draws them, over a service that answers what a test tells it to.
+
+mod kit;
+mod pages;

@@ -1,0 +1,288 @@
+//! The program itself: what it prints, how it starts, how it stops.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Nothing here takes longer on a slow machine, unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn program(folder: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("QUARTERDECK_") || name == "DATABASE_URL" || name == "RUST_BACKTRACE" {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder.path());
+    command
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder for the test")
+}
+
+fn run(command: &mut Command) -> (Output, String, String) {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    (output, out, err)
+}
+
+/// A console that serves, with its log.
+struct Serving {
+    child: Child,
+    console: SocketAddr,
+    metrics: SocketAddr,
+    lines: mpsc::Receiver<String>,
+    seen: Vec<serde_json::Value>,
+}
+
+impl Serving {
+    fn start(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
+        let any =
+            ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"];
+        let mut child = program(folder)
+            .args(["serve"])
+            .args(any)
+            .args(flags)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
+        });
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut serving =
+            Self { child, console: nowhere, metrics: nowhere, lines, seen: Vec::new() };
+        let up = serving.line(|line| line.get("metrics").is_some());
+        let address = |key: &str| {
+            let url = up[key].as_str().expect("an address");
+            let rest = url.strip_prefix("http://").expect("http");
+            rest.split('/').next().and_then(|host| host.parse().ok()).expect("an address")
+        };
+        (serving.console, serving.metrics) = (address("url"), address("metrics"));
+        serving
+    }
+
+    /// The first line that fits.
+    fn line(&mut self, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let until = Instant::now() + PATIENCE;
+        if let Some(line) = self.seen.iter().find(|line| fits(line)) {
+            return line.clone();
+        }
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no such line; there were {:#?}", self.seen);
+            };
+            let line: serde_json::Value =
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line} is no JSON"));
+            self.seen.push(line.clone());
+            if fits(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn terminate(&self) {
+        let kill = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(kill.expect("kill is there").success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().expect("our own child") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it did not end; the log was {:#?}", self.lines.try_iter().collect::<Vec<_>>());
+    }
+
+    fn rest_of_log(&mut self) -> String {
+        let rest: Vec<String> = self.lines.iter().collect();
+        let seen = self.seen.iter().map(ToString::to_string);
+        seen.chain(rest).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    stream
+}
+
+/// The whole answer of a connection that closes after it.
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = connect(address);
+    let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn help_teaches_and_mistakes_are_told() {
+    let folder = folder();
+    let (output, out, _) = run(program(&folder).arg("--help"));
+    assert!(output.status.success());
+    for told in
+        ["--listen", "QUARTERDECK_LISTEN", "127.0.0.1:7080", "Examples:", "migrate", "Storage:"]
+    {
+        assert!(out.contains(told), "{told} is missing in {out}");
+    }
+    let (output, _, err) = run(program(&folder).env("QUARTERDECK_WORKERS", "none").arg("serve"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("workers (from QUARTERDECK_WORKERS)"), "{err}");
+    let (output, _, err) = run(program(&folder).args(["--listen", "0.0.0.0:7080"]));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err.contains("nobody signs in yet"), "{err}");
+    let missing = [
+        "--database-url",
+        "sqlite:no/such/folder/q.db",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "off",
+    ];
+    let (output, _, err) = run(program(&folder).args(missing));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("no/such/folder"), "{err}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("some port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let (output, _, err) = run(program(&folder()).args(["--listen", &address]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains(&format!("listen: {address}")), "{err}");
+}
+
+#[test]
+fn migrate_says_what_is_missing_and_brings_it() {
+    let folder = folder();
+    let (before, out, _) = run(program(&folder).args(["migrate", "--check"]));
+    assert_eq!(before.status.code(), Some(1), "{out}");
+    assert!(out.contains("quarterdeck migrate"), "{out}");
+    let (done, out, _) = run(program(&folder).arg("migrate"));
+    assert!(done.status.success() && out.contains("applied 0001_base"), "{out}");
+    let (after, out, _) = run(program(&folder).args(["migrate", "--check"]));
+    assert!(after.status.success(), "{out}");
+}
+
+#[test]
+fn a_read_only_console_does_not_touch_an_old_database() {
+    let folder = folder();
+    std::fs::write(folder.path().join("quarterdeck.db"), b"").expect("an empty file");
+    let any = ["--read-only", "--listen", "127.0.0.1:0", "--metrics-listen", "off"];
+    let (output, _, err) = run(program(&folder).args(any));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.contains("quarterdeck migrate"), "{err}");
+}
+
+#[test]
+fn a_request_is_one_line_without_what_it_carried() {
+    let folder = folder();
+    let mut serving = Serving::start(&folder, &[]);
+    let answer = ask(
+        serving.console,
+        "GET /settings/tasks?q=hunter2 HTTP/1.1\r\nX-Request-Id: trial-0001\r\nCookie: session=hunter2\r\n\
+         Authorization: Bearer hunter2\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX:",
+    );
+    assert!(answer.contains("x-request-id: trial-0001"), "{answer}");
+    let line = serving.line(|line| line["route"] == "/settings/tasks");
+    assert_eq!((&line["method"], &line["status"]), (&"GET".into(), &200.into()));
+    assert_eq!(line["caller"], "user:local-admin");
+    assert!(
+        line["duration_ms"].is_u64() && line["bytes"].as_u64().is_some_and(|n| n > 500),
+        "{line}"
+    );
+    assert_eq!(line["span"]["request_id"], "trial-0001");
+    assert_eq!(line["span"]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
+    serving.terminate();
+    assert!(serving.wait().success());
+    let log = serving.rest_of_log();
+    assert!(!log.contains("hunter2"), "{log}");
+    assert_eq!(log.matches("\"route\":\"/settings/tasks\"").count(), 1, "{log}");
+}
+
+#[test]
+fn stopping_lets_the_running_request_finish_and_ends_streams() {
+    let folder = folder();
+    let mut serving = Serving::start(&folder, &["--shutdown-grace", "50"]);
+    assert!(ask(serving.console, "GET /readyz").ends_with("ready\n"));
+
+    // A form that is half sent, and a live stream.
+    let mut slow = connect(serving.console);
+    let head = format!(
+        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 14\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
+        serving.console
+    );
+    slow.write_all(head.as_bytes()).expect("it reads");
+    let mut go_on = [0; 25];
+    slow.read_exact(&mut go_on).expect("its handler waits for the rest");
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    let mut stream = BufReader::new(connect(serving.console));
+    let head = format!("GET /events/stream HTTP/1.1\r\nHost: {}\r\n\r\n", serving.console);
+    stream.get_mut().write_all(head.as_bytes()).expect("it reads");
+    let mut line = String::new();
+    while !line.starts_with("retry:") {
+        line.clear();
+        assert_ne!(stream.read_line(&mut line).expect("it streams"), 0, "the stream ended early");
+    }
+
+    serving.terminate();
+    serving.line(|line| line["message"] == "SIGTERM: stopping");
+    let ready = ask(serving.metrics, "GET /readyz");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.ends_with("stopping\n"), "{ready}");
+    assert!(TcpStream::connect(serving.console).is_err(), "nobody new is let in");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).expect("the stream ends in good order");
+
+    slow.write_all(b"query=&after=0").expect("it still reads");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).expect("it answers, then closes");
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    assert!(serving.wait().success());
+    let log = serving.rest_of_log();
+    assert!(log.contains("\"message\":\"stopped\""), "{log}");
+    assert!(!log.contains("did not stop in time") && !log.contains("still running"), "{log}");
+}
+
+#[test]
+fn a_request_that_never_ends_does_not_keep_the_process() {
+    let folder = folder();
+    let mut serving = Serving::start(&folder, &["--shutdown-grace", "1"]);
+    let mut slow = connect(serving.console);
+    let head = format!(
+        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
+        serving.console
+    );
+    slow.write_all(head.as_bytes()).expect("it reads");
+    slow.read_exact(&mut [0; 25]).expect("its handler waits for the rest");
+    serving.terminate();
+    assert!(serving.wait().success());
+    let log = serving.rest_of_log();
+    assert!(log.contains("still running when the grace was over"), "{log}");
+}
