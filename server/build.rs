@@ -10,7 +10,9 @@
 )]
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -65,19 +67,25 @@ fn table(directory: &Path) -> Result<String, String> {
         let beside = |extension: &str| {
             let packed = directory.join(format!("{name}.{extension}"));
             if packed.exists() {
-                format!("Some(include_bytes!({packed:?}))")
+                format!("Some(include_bytes!({}))", literal(&packed))
             } else {
                 "None".into()
             }
         };
-        table.push_str(&format!(
-            "super::File {{ logical: {logical:?}, name: {name:?}, plain: include_bytes!({file:?}), \
-             brotli: {}, gzip: {} }},\n",
-            beside("br"),
-            beside("gz"),
-        ));
+        let (plain, brotli, gzip) = (literal(&file), beside("br"), beside("gz"));
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            table,
+            "super::File {{ logical: {logical:?}, name: {name:?}, plain: include_bytes!({plain}), \
+             brotli: {brotli}, gzip: {gzip} }},",
+        );
     }
     Ok(table)
+}
+
+/// A path as a literal of Rust.
+fn literal(path: &Path) -> String {
+    format!("{:?}", path.display().to_string())
 }
 
 /// From the environment of the build, else from git, else nothing.

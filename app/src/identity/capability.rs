@@ -6,7 +6,6 @@ macro_rules! capabilities {
     ($($variant:ident = $name:literal),+ $(,)?) => {
         /// One thing that a caller may do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
         pub enum Capability { $(#[serde(rename = $name)] $variant),+ }
 
         impl Capability {
@@ -25,6 +24,20 @@ capabilities! {
     OperationsManage = "platform.operations.manage",
     SettingsManage = "settings.manage",
 }
+
+/// By hand: the derive does not see a name that a macro hands on.
+#[cfg(feature = "ssr")]
+impl utoipa::PartialSchema for Capability {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|capability| capability.as_str())))
+            .into()
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl utoipa::ToSchema for Capability {}
 
 impl std::str::FromStr for Capability {
     type Err = ();

@@ -34,12 +34,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     console.start();
     say_where(console, &listener, metrics.as_ref())?;
 
+    let clock = &console.clock;
     let metrics_stop = CancellationToken::new();
     let second = serve_metrics(console, metrics, metrics_stop.clone());
-    let first = listener::serve(listener, console.shutdown.clone(), move |peer, request| {
-        let stack = stack.clone();
-        async move { stack.answer(Some(peer), request).await }
-    });
+    let first =
+        listener::serve(listener, clock.clone(), console.shutdown.clone(), move |peer, request| {
+            let stack = stack.clone();
+            async move { stack.answer(Some(peer), request).await }
+        });
     tokio::pin!(first, second);
     let mut first_done = false;
     tokio::select! {
@@ -116,7 +118,7 @@ async fn serve_metrics(
 ) {
     let Some(listener) = listener else { return std::future::pending().await };
     let router = stack::of_metrics(console);
-    listener::serve(listener, stop, move |_, request| {
+    listener::serve(listener, console.clock.clone(), stop, move |_, request| {
         let router = router.clone();
         async move {
             match router.oneshot(request).await {

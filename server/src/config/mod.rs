@@ -45,7 +45,7 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Searches that one caller may make in a second.
     pub search_rate: u32,
-    pub workers: u32,
+    pub workers: usize,
     pub upstreams: Vec<Upstream>,
     pub log_format: LogFormat,
     pub log_level: String,
@@ -81,7 +81,7 @@ impl Config {
             request_timeout: read.value("request_timeout", values::seconds::<1, 600>),
             shutdown_grace: read.value("shutdown_grace", values::seconds::<0, 600>),
             search_rate: read.value("search_rate", values::number::<1, 100_000>),
-            workers: read.value("workers", values::number::<1, 64>),
+            workers: read.value("workers", values::count::<1, 4>),
             upstreams: read.list("upstreams", values::upstream),
             log_format: read.value("log_format", values::log_format),
             log_level: read.value("log_level", values::log_level),
@@ -124,8 +124,9 @@ impl Config {
         }
         let mut names: Vec<&str> = self.upstreams.iter().map(|u| u.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            faults.push(Fault::of("upstreams", format!("the name `{}` stands twice", pair[0])));
+        let twice = names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next);
+        if let Some((name, _)) = twice {
+            faults.push(Fault::of("upstreams", format!("the name `{name}` stands twice")));
         }
         faults
     }

@@ -184,7 +184,13 @@ pub const SETTINGS: &[Setting] = &[
         "10",
         "Searches that one caller may make in a second before the answer is 429.",
     ),
-    single(WORK, "workers", "NUMBER", "2", "Operations that run at the same time in this process."),
+    single(
+        WORK,
+        "workers",
+        "NUMBER",
+        "4",
+        "Operations that run at the same time in this process, at most 4.",
+    ),
     Setting {
         kind: Kind::Many,
         secret: true,

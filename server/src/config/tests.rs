@@ -106,7 +106,7 @@ fn every_fault_is_told_at_once_with_its_setting_and_its_place() {
     let refused = serve(&["--request-timeout", "0", "--max-body-bytes=7"], environment)
         .expect_err("all wrong");
     for told in [
-        "workers (from QUARTERDECK_WORKERS): `many` is not a whole number from 1 to 64",
+        "workers (from QUARTERDECK_WORKERS): `many` is not a whole number from 1 to 4",
         "log_format (from QUARTERDECK_LOG_FORMAT): `xml` is not `json` or `pretty`",
         "request_timeout (from --request-timeout): `0` is not a number of seconds from 1 to 600",
         "max_body_bytes (from --max-body-bytes): `7` is not",

@@ -69,6 +69,11 @@ pub fn number<const MIN: u32, const MAX: u32>(text: &str) -> Read<u32> {
     read.map_or_else(|| want(&format!("a whole number from {MIN} to {MAX}")), Ok)
 }
 
+pub fn count<const MIN: usize, const MAX: usize>(text: &str) -> Read<usize> {
+    let read = text.parse().ok().filter(|n| (MIN..=MAX).contains(n));
+    read.map_or_else(|| want(&format!("a whole number from {MIN} to {MAX}")), Ok)
+}
+
 pub fn seconds<const MIN: u32, const MAX: u32>(text: &str) -> Read<Duration> {
     let seconds = text.strip_suffix('s').unwrap_or(text);
     match number::<MIN, MAX>(seconds) {

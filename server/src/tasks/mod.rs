@@ -20,9 +20,9 @@ use crate::clock::{Clock, Rng};
 
 /// The first wait after a failure; doubled by each further one, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// A run that lasted so long was a success, whatever ended it.
-const PROVEN: Duration = Duration::from_secs(60);
+const PROVEN: Duration = Duration::from_mins(1);
 
 tokio::task_local! {
     static BEAT: Beat;

@@ -11,13 +11,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
+
 /// A browser sends its head at once; who takes longer keeps a connection for nothing.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
 /// Connections at the same time; beyond it the next ones wait in the system's queue.
 const CONNECTIONS: usize = 4096;
 
 /// Serves until `stop`, then lets running requests finish. Ends when the last connection has.
-pub async fn serve<F, Fut>(listener: TcpListener, stop: CancellationToken, answer: F)
+pub async fn serve<F, Fut>(listener: TcpListener, clock: Clock, stop: CancellationToken, answer: F)
 where
     F: Fn(SocketAddr, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response> + Send + 'static,
@@ -38,7 +40,7 @@ where
             Err(error) => {
                 // Out of file descriptors, or a client that is gone already. Neither is helped by haste.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                clock.sleep(Duration::from_millis(50)).await;
             }
         }
     }

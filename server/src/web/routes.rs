@@ -180,6 +180,7 @@ impl Routes {
     }
 
     /// The router, each handler behind its access.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban leads to")]
     pub fn into_router(self, console: &'static Console) -> Router<&'static Console> {
         let mut router = Router::new();
         for (row, handler) in self.rows {

@@ -37,10 +37,9 @@ pub struct Stack {
 
 impl Stack {
     /// Refuses a table that does not fit the application.
-    pub fn new(console: &'static Console, routes: Routes) -> Result<Self, Mismatch> {
-        routes.check(pages::paths_of_application())?;
-        let with = |router: Router<&'static Console>| router.with_state(console);
-        let router = routes
+    pub fn new(console: &'static Console, table: Routes) -> Result<Self, Mismatch> {
+        table.check(pages::paths_of_application())?;
+        let router = table
             .into_router(console)
             .layer(DefaultBodyLimit::disable())
             .layer(middleware::from_fn_with_state(console, identity::layer))
@@ -55,7 +54,7 @@ impl Stack {
             .layer(middleware::from_fn_with_state(console, headers::layer))
             .layer(middleware::from_fn_with_state(console, log::layer))
             .layer(middleware::from_fn_with_state(console, arrival::layer));
-        Ok(Self { console, router: with(router) })
+        Ok(Self { console, router: router.with_state(console) })
     }
 
     /// Answers one request, as every listener and every test does.

@@ -28,20 +28,18 @@ impl TraceContext {
         let mut span = [0; 8];
         rng.fill(&mut span);
         let span_id = hex(&span);
-        match given {
-            Some((trace_id, parent, flags)) => Self {
-                trace_id,
-                span_id,
-                parent_id: Some(parent),
-                flags,
-                state: one(headers, &TRACESTATE).filter(|s| s.len() <= TRACESTATE_MAX).cloned(),
-            },
-            None => {
-                let mut trace = [0; 16];
-                rng.fill(&mut trace);
-                let flags = "00".to_owned();
-                Self { trace_id: hex(&trace), span_id, parent_id: None, flags, state: None }
-            }
+        let Some((trace_id, parent, flags)) = given else {
+            let mut trace = [0; 16];
+            rng.fill(&mut trace);
+            let flags = "00".to_owned();
+            return Self { trace_id: hex(&trace), span_id, parent_id: None, flags, state: None };
+        };
+        Self {
+            trace_id,
+            span_id,
+            parent_id: Some(parent),
+            flags,
+            state: one(headers, &TRACESTATE).filter(|s| s.len() <= TRACESTATE_MAX).cloned(),
         }
     }
 

@@ -1,0 +1,107 @@
+//! `/api/openapi.json`: every address of the JSON API, from the handlers and the types themselves. What a
+//! list can be filtered by comes from its filters, so that it is written once.
+
+use std::sync::OnceLock;
+
+use app::{
+    events::Notice,
+    list::{Filter, FilterKind},
+    operations::model,
+    paths,
+};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use utoipa::{
+    OpenApi,
+    openapi::{
+        self, KnownFormat, Required, SchemaFormat, Server,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
+        schema::{ArrayBuilder, Object, ObjectBuilder, Schema, Type},
+    },
+};
+
+use super::operations;
+use crate::{
+    version::Version,
+    web::{Failed, errors::ErrorResponse, query::Query},
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Quarterdeck",
+        description = "The same services and permits as the pages. Errors are `ErrorResponse`, whoever \
+                       refuses. Unknown fields and filters are refused. `/api/v1` only grows.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(operations::list, operations::start, operations::types, operations::get),
+    components(schemas(ErrorResponse, Notice, Version)),
+    tags((name = "operations", description = "What people and schedules asked for, and how it went"))
+)]
+struct Described;
+
+/// The lists, with the filters that each takes.
+const LISTS: &[(&str, &[Filter])] = &[(paths::route::API_OPERATIONS, model::FILTERS)];
+
+/// The document; made once.
+pub fn of_api() -> &'static openapi::OpenApi {
+    static DOCUMENT: OnceLock<openapi::OpenApi> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let mut document = Described::openapi();
+        env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+        let base = if paths::base().is_empty() { "/" } else { paths::base() };
+        document.servers = Some(vec![Server::new(base)]);
+        for (path, filters) in LISTS {
+            let list = document.paths.paths.get_mut(*path).and_then(|item| item.get.as_mut());
+            if let Some(list) = list {
+                add(list, filters);
+            }
+        }
+        document
+    })
+}
+
+pub async fn document(query: Query) -> Result<Response, Failed> {
+    query.none()?;
+    let text = of_api().to_json().map_err(Failed::internal)?;
+    Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], text).into_response())
+}
+
+fn add(list: &mut Operation, filters: &[Filter]) {
+    list.parameters
+        .get_or_insert_default()
+        .extend(filters.iter().map(|filter| parameter(filter).into()));
+}
+
+fn parameter(filter: &Filter) -> Parameter {
+    let one = value(filter.kind);
+    let schema: Schema =
+        if filter.is_single() { one.into() } else { ArrayBuilder::new().items(one).build().into() };
+    ParameterBuilder::new()
+        .name(filter.key)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(filter.label))
+        .style((!filter.is_single()).then_some(ParameterStyle::Form))
+        .explode((!filter.is_single()).then_some(true))
+        .schema(Some(schema))
+        .build()
+}
+
+fn value(kind: FilterKind) -> Object {
+    let object = match kind {
+        FilterKind::OneOf(choices) => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(choices.iter().map(|choice| choice.value))),
+        FilterKind::Integer => ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))),
+        FilterKind::Since | FilterKind::Until => ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
+        FilterKind::Exact | FilterKind::Search => {
+            ObjectBuilder::new().schema_type(Type::String).max_length(Some(200))
+        }
+    };
+    object.build()
+}
