@@ -329,7 +329,8 @@ impl std::fmt::Display for Cursor {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Exact up to [`WINDOW`]; then [`WINDOW`], with `total_capped`.
+    /// Exact up to [`WINDOW`]; then [`WINDOW`], with `total_capped`. Where no index counts (several filters, a
+    /// search) it may be a smaller lower bound, with `total_capped` too: "at least so many".
     pub total: i64,
     pub total_capped: bool,
     /// Absent when the place was given by `cursor`.

@@ -84,13 +84,12 @@ fn normalised(message: &str) -> String {
 }
 
 fn push_word(out: &mut String, word: &str) {
-    let starts_with_date = {
-        let mut parts = word.splitn(3, '-');
-        let digits = |part: Option<&str>, n: usize| {
-            part.is_some_and(|p| p.len() >= n && p.bytes().take(n).all(|b| b.is_ascii_digit()))
-        };
-        digits(parts.next(), 4) && digits(parts.next(), 2) && digits(parts.next(), 2)
-    };
+    // 2026-11-21, and whatever time follows.
+    let starts_with_date = word.len() >= 10
+        && word.bytes().take(10).enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     if starts_with_date {
         out.push_str("<time>");
     } else if word.starts_with('/') && word.len() > 1 {
@@ -100,24 +99,34 @@ fn push_word(out: &mut String, word: &str) {
     }
 }
 
-/// Names such as `web-7f9c6d5b-x2x1z`: each part with a digit in it is an id.
+/// Names such as `web-7f9c6d5b-xkzqw`: the parts that look made up become one `<id>`.
 fn push_parts(out: &mut String, word: &str) {
+    let mut after_id = false;
     for piece in word.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let end = piece.char_indices().next_back().filter(|(_, c)| !c.is_alphanumeric());
         let (part, mark) = piece.split_at(end.map_or(piece.len(), |(at, _)| at));
-        if part.chars().any(char::is_numeric) {
-            out.push_str(if part.chars().all(char::is_numeric) { "<n>" } else { "<id>" });
-        } else {
+        let is_id = looks_made_up(part, after_id);
+        if !is_id {
             out.push_str(part);
+        } else if !after_id {
+            out.push_str("<id>");
+        } else if out.ends_with('-') {
+            out.pop();
+        } else {
+            out.push_str("<id>");
         }
+        after_id = is_id;
         out.push_str(mark);
     }
-    // `7f9c-41aa` and `1234-5678` are both one id, however many parts they have.
-    for (many, one) in [("<id>-<id>", "<id>"), ("<n>-<id>", "<id>"), ("<id>-<n>", "<id>")] {
-        while out.contains(many) {
-            *out = out.replace(many, one);
-        }
-    }
+}
+
+/// A number, a hash, or the five characters that Kubernetes puts behind one (it leaves out vowels and digits
+/// that look like letters).
+fn looks_made_up(part: &str, after_id: bool) -> bool {
+    const SUFFIX: &str = "bcdfghjklmnpqrstvwxz2456789";
+    part.chars().any(char::is_numeric)
+        || (part.len() >= 12 && part.bytes().all(|b| b.is_ascii_hexdigit()))
+        || (after_id && part.len() == 5 && part.chars().all(|c| SUFFIX.contains(c)))
 }
 
 /// FNV-1a with 64 bits: short, the same in every release, and no promise of secrecy is needed here.
@@ -145,6 +154,8 @@ mod tests {
     fn one_cause_has_one_fingerprint() {
         for (a, b) in [
             ("pod web-7f9c6d5b-x2x1z is gone", "pod web-6b8d1c2f-q9q8r is gone"),
+            ("pod web-7f9c6d5b-x2x4z is gone", "pod web-6b8d1c2f-xkzqw is gone"),
+            ("node 10.0.3.17:6443 refused", "node 192.168.1.2:443 refused"),
             (
                 "timed out after 30 s at 2026-11-21T09:30:00Z",
                 "timed out after 31 s at 2025-01-02T03:04:05Z",

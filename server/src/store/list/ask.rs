@@ -245,7 +245,7 @@ impl<'a> Ask<'a> {
     pub fn slices(&self, dialect: Dialect) -> (i64, i64) {
         match &self.words {
             Some(words) if words.chars().count() >= 3 => match dialect {
-                Dialect::Sqlite => (SLICE_MAX, SLICE_WORDS_MAX),
+                Dialect::Sqlite => (SLICE_WORDS_MAX / 4, SLICE_WORDS_MAX),
                 Dialect::Postgres => (SLICE, SLICE_WORDS_MAX),
             },
             Some(_) => (SLICE, SLICE * 2),

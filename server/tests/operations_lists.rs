@@ -1,0 +1,287 @@
+//! Lists of operations against a model that reads every row and thinks for itself, on both engines.
+
+mod operations_kit;
+
+use app::{
+    identity::{Capability, Permit, Reach, permit},
+    list::{Cursor, ListQuery, Page},
+    operations::{
+        Operations as _, View,
+        model::{FILTERS, OperationRun},
+    },
+    time::Micros,
+};
+use operations_kit::Kit;
+use server::{
+    clock::Rng,
+    operations::seeding,
+    store::{Sql, testing},
+};
+
+/// What the model knows of a run.
+struct Row {
+    id: i64,
+    columns: Vec<(&'static str, Option<String>)>,
+    created_at: i64,
+    text: String,
+}
+
+const COLUMNS: [(&str, &str); 6] = [
+    ("type", "type"),
+    ("status", "status"),
+    ("outcome", "outcome"),
+    ("workspace_id", "workspace_id"),
+    ("tenant_id", "tenant_id"),
+    ("initiator", "initiator_name"),
+];
+
+/// Every run, newest first.
+async fn rows(kit: &Kit) -> Vec<Row> {
+    let mut rows = Vec::new();
+    loop {
+        let below = rows.last().map_or(i64::MAX, |row: &Row| row.id);
+        let sql = Sql::new(
+            "SELECT id, type, status, outcome, workspace_id, tenant_id, initiator_name, created_at, \
+             search_text FROM operation_runs WHERE id < ",
+        )
+        .arg(below)
+        .push(" ORDER BY id DESC LIMIT 2000");
+        let more = kit.db.fetch_all(sql).await.expect("rows");
+        if more.is_empty() {
+            return rows;
+        }
+        rows.extend(more.iter().map(|row| {
+            Row {
+                id: row.i64("id").expect("an id"),
+                columns: COLUMNS
+                    .iter()
+                    .map(|(key, column)| {
+                        let value = match *column {
+                            "workspace_id" | "tenant_id" => {
+                                row.opt_i64(column).expect("a number").map(|id| id.to_string())
+                            }
+                            _ => row.opt_text(column).expect("a text"),
+                        };
+                        (*key, value)
+                    })
+                    .collect(),
+                created_at: row.i64("created_at").expect("a time"),
+                text: row.text("search_text").expect("a text"),
+            }
+        }));
+    }
+}
+
+/// What the list should hold.
+fn expected(rows: &[Row], query: &ListQuery) -> Vec<i64> {
+    let time = |key| query.value(key).map(|at| at.parse::<Micros>().expect("a time").0);
+    let (after, before) = (time("created_after"), time("created_before"));
+    let words = query.value("q").map(str::to_lowercase);
+    let matches = |row: &&Row| {
+        let each = row.columns.iter().all(|(key, value)| {
+            let wanted = query.values(key);
+            wanted.is_empty() || value.as_ref().is_some_and(|value| wanted.contains(value))
+        });
+        each && after.is_none_or(|at| row.created_at >= at)
+            && before.is_none_or(|at| row.created_at < at)
+            && words.as_ref().is_none_or(|words| row.text.contains(words.as_str()))
+    };
+    rows.iter().filter(matches).map(|row| row.id).collect()
+}
+
+fn query(pairs: &[(String, String)]) -> ListQuery {
+    ListQuery::parse(FILTERS, pairs.iter().cloned()).expect("allowed")
+}
+
+/// A few filters with values, some of which occur together and some of which never do.
+fn random(rng: &Rng, rows: &[Row]) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    let pick = |end: usize| usize::try_from(rng.below(end as u64)).expect("small");
+    for (n, (key, _)) in COLUMNS.iter().enumerate() {
+        if rng.below(10) < 6 {
+            continue;
+        }
+        for _ in 0..=rng.below(3) {
+            if let Some(value) = &rows[pick(rows.len())].columns[n].1 {
+                pairs.push(((*key).to_owned(), value.clone()));
+            }
+        }
+    }
+    for key in ["created_after", "created_before"] {
+        if rng.below(10) < 2 {
+            let at = Micros(rows[pick(rows.len())].created_at);
+            pairs.push((key.to_owned(), at.to_string()));
+        }
+    }
+    if rng.below(10) < 3 {
+        let text = &rows[pick(rows.len())].text;
+        let start = pick(text.len() - 1);
+        let end = (start + 1 + pick(9)).min(text.len());
+        let words = text[start..end].trim().replace('\n', "");
+        pairs.push(("q".to_owned(), words));
+    }
+    pairs
+}
+
+async fn page(kit: &Kit, permit: &Permit<View>, query: &ListQuery) -> Page<OperationRun> {
+    kit.service.list(permit, query).await.expect("the list answers")
+}
+
+/// Goes through a list from its top to its end by its cursors.
+async fn walk(kit: &Kit, permit: &Permit<View>, query: &ListQuery) -> Vec<i64> {
+    let (mut ids, mut at) = (Vec::new(), query.clone());
+    loop {
+        let page = page(kit, permit, &at).await;
+        ids.extend(page.items.iter().map(|run| run.id));
+        let Some(next) = page.next_cursor else { return ids };
+        let id = next.strip_prefix("o.").and_then(|id| id.parse().ok()).expect("a cursor");
+        at = at.at(Cursor::OlderThan(id));
+    }
+}
+
+async fn compare(kit: &Kit, permit: &Permit<View>, rows: &[Row], pairs: &[(String, String)]) {
+    let mut sized = pairs.to_vec();
+    sized.push(("page_size".to_owned(), "100".to_owned()));
+    let query = query(&sized);
+    let expected = expected(rows, &query);
+    let first = page(kit, permit, &query).await;
+    let ids: Vec<i64> = first.items.iter().map(|run| run.id).collect();
+    assert_eq!(ids, expected[..expected.len().min(100)], "{pairs:?}");
+    let count = i64::try_from(expected.len()).expect("small");
+    if first.total_capped {
+        assert!(
+            first.total <= count && first.total >= count.min(100),
+            "{pairs:?}: {}",
+            first.total
+        );
+    } else {
+        assert_eq!(first.total, count, "{pairs:?}");
+    }
+    if expected.len() < 1_500 {
+        assert_eq!(walk(kit, permit, &query).await, expected, "{pairs:?}");
+    }
+    // Back from the middle: the page that ends right above it.
+    if expected.len() > 10 {
+        let middle = expected.len() / 2;
+        let back = page(kit, permit, &query.at(Cursor::NewerThan(expected[middle]))).await;
+        let ids: Vec<i64> = back.items.iter().map(|run| run.id).collect();
+        assert_eq!(ids, expected[middle.saturating_sub(100)..middle], "{pairs:?} back");
+        let after = expected[middle];
+        let newer = kit.service.newer(permit, &query, after).await.expect("a count");
+        let really = i64::try_from(middle.min(100)).expect("small");
+        assert_eq!(newer, really, "{pairs:?} newer");
+    }
+}
+
+#[tokio::test]
+async fn every_combination_of_filters_finds_what_the_rows_say() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 1_500).await.expect("rows");
+        let (rows, rng) = (rows(&kit).await, Rng::seeded(7));
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        compare(&kit, &permit, &rows, &[]).await;
+        for _ in 0..150 {
+            compare(&kit, &permit, &rows, &random(&rng, &rows)).await;
+        }
+    }
+}
+
+/// More rows than a leading filter may have, so that slices are walked too.
+#[tokio::test]
+async fn a_longer_list_is_found_in_slices() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 26_000).await.expect("rows");
+        let rows = rows(&kit).await;
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        let many = |key: &str, values: &[&str]| -> Vec<(String, String)> {
+            values.iter().map(|value| (key.to_owned(), (*value).to_owned())).collect()
+        };
+        let types = [
+            "fleet.refresh",
+            "agents.prompt",
+            "audit.verify",
+            "gpu.inventory",
+            "system.prune",
+            "reports.generate",
+        ];
+        let types = many("type", &types);
+        for more in [
+            many("initiator", &["Schedule"]),
+            many("status", &["completed", "queued"]),
+            many("q", &["evicted"]),
+            many("q", &["zz"]),
+            many("q", &["7"]),
+        ] {
+            compare(&kit, &permit, &rows, &[types.clone(), more].concat()).await;
+        }
+        let failures = [many("status", &["completed"]), many("outcome", &["failed"])].concat();
+        compare(&kit, &permit, &rows, &failures).await;
+        let never = [many("status", &["queued"]), many("outcome", &["failed"])].concat();
+        compare(&kit, &permit, &rows, &never).await;
+        compare(&kit, &permit, &rows, &many("q", &[seeding::NEEDLE])).await;
+        let capped = page(&kit, &permit, &ListQuery::default()).await;
+        assert_eq!((capped.total, capped.total_capped, capped.total_pages), (10_000, true, 500));
+        let last = page(&kit, &permit, &query(&[("page".to_owned(), "500".to_owned())])).await;
+        assert_eq!(last.items.first().map(|run| run.id), Some(rows[9_980].id));
+        assert_eq!(last.page, Some(500));
+        let beyond =
+            [("page".to_owned(), "400".to_owned()), ("outcome".to_owned(), "failed".to_owned())];
+        let beyond = page(&kit, &permit, &query(&beyond)).await;
+        assert!(beyond.items.is_empty() && beyond.total > 1_000);
+    }
+}
+
+#[tokio::test]
+async fn a_list_reaches_no_further_than_its_permit() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 600).await.expect("rows");
+        let rows = rows(&kit).await;
+        let reach = Reach::Workspaces([3, 5].into());
+        let narrow = testing::caller("n", vec![(Capability::OperationsView, reach)]);
+        let permit = permit::<View>(&narrow).await.expect("may");
+        let within = [("workspace_id", "3"), ("workspace_id", "5")].map(owned);
+        let all = expected(&rows, &query(&within));
+        assert_eq!(walk(&kit, &permit, &ListQuery::default()).await, all);
+        let one = query(&[owned(("workspace_id", "5")), owned(("workspace_id", "7"))]);
+        let fives = expected(&rows, &query(&[owned(("workspace_id", "5"))]));
+        assert_eq!(walk(&kit, &permit, &one).await, fives);
+        let other = query(&[owned(("workspace_id", "7"))]);
+        assert_eq!(page(&kit, &permit, &other).await.total, 0);
+        let foreign = rows.iter().find(|row| !all.contains(&row.id)).expect("there are others");
+        assert!(kit.service.get(&permit, foreign.id).await.is_err());
+        assert!(kit.service.get(&permit, all[0]).await.is_ok());
+        let types = kit.service.catalog(&permit).await.expect("types");
+        assert!(types.iter().all(|entry| !entry.startable && entry.last_run.is_none()));
+    }
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[tokio::test]
+async fn pages_are_complete_and_without_doubles_while_runs_come_in() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 500).await.expect("rows");
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        let before: Vec<i64> = rows(&kit).await.iter().map(|row| row.id).collect();
+        let (mut seen, mut at) = (Vec::new(), ListQuery::default());
+        loop {
+            let page = page(&kit, &permit, &at).await;
+            seen.extend(page.items.iter().map(|run| run.id));
+            for _ in 0..3 {
+                kit.start("test.steps").await;
+            }
+            let Some(next) = page.next_cursor else { break };
+            let id = next.trim_start_matches("o.").parse().expect("a cursor");
+            at = ListQuery::default().at(Cursor::OlderThan(id));
+        }
+        assert_eq!(seen, before);
+        let newer = kit.service.newer(&permit, &ListQuery::default(), before[0]).await;
+        assert_eq!(newer, Ok(75));
+    }
+}
