@@ -10,6 +10,7 @@ use super::StoreError;
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// `sqlite:path` or `postgres://user@host/database`.
+    /// Postgres takes `?sslmode=verify-full&sslrootcert=ca.pem` as libpq does; TLS is used when the server has it.
     pub url: String,
     /// Postgres only, half for readers and half for writers; SQLite always has one writer and three readers.
     pub max_connections: u32,
