@@ -48,8 +48,12 @@ pub fn shell() -> impl IntoView {
                 </a>
                 <Rail path caller=caller.clone() />
                 <div class="deck">
-                    {environment.map(|name| view! { <p class="environment">{name}</p> })}
-                    {banner.map(banner_line)}
+                    {(environment.is_some() || banner.is_some()).then(|| view! {
+                        <header>
+                            {environment.map(|name| view! { <p class="environment">{name}</p> })}
+                            {banner.map(banner_line)}
+                        </header>
+                    })}
                     <main id="main" tabindex="-1">
                         {flash.map(flash_alert)}
                         <App />
@@ -84,7 +88,7 @@ fn banner_line(banner: Banner) -> impl IntoView {
             "Everyone who can reach this address is admin until sign-in is set up; the console listens on this machine only."
         }
     };
-    view! { <p class="banner" role="note">{sentence}</p> }
+    view! { <p class="banner">{sentence}</p> }
 }
 
 fn flash_alert(flash: Flash) -> impl IntoView {

@@ -119,7 +119,8 @@ impl Console {
     fn start(url: &str) -> Self {
         let (listen, metrics) = (free_address(), free_address());
         let child = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
-            .args(["serve", "--log-level", "warn"])
+            // The limit on searches would be measured otherwise.
+            .args(["serve", "--log-level", "warn", "--search-rate", "100000"])
             .args(["--listen", &listen, "--metrics-listen", &metrics, "--database-url", url])
             .stdout(Stdio::null())
             .spawn()

@@ -26,7 +26,8 @@ pub fn all() -> Routes {
         .page(route::HOME, SignedIn)
         // Each event is filtered by what the caller may see.
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
-        ;
+        .get(route::OPENAPI, SignedIn, api::openapi::document)
+        .get(route::SCHEMA, SignedIn, api::schemas::one);
     settings(operations(routes))
 }
 
