@@ -90,7 +90,7 @@ impl Console {
         self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
             Ok(self.feed.run(stop).await?)
         });
-        self.operations.spawn(&self.tasks, self.config.workers as usize);
+        self.operations.spawn(&self.tasks, self.config.workers);
     }
 }
 

@@ -164,22 +164,27 @@ impl Run {
     /// Does one step, once: a step that an earlier attempt finished answers what it answered then.
     ///
     /// `name` is its identity within the run, `label` what people read.
-    pub async fn step<T, F>(
-        &self,
+    ///
+    /// Boxed, so that a type with many steps does not carry all of them in one large future.
+    pub fn step<'a, T, F>(
+        &'a self,
         name: &'static str,
         label: &'static str,
         work: F,
-    ) -> Result<T, Failure>
+    ) -> BoxFuture<'a, Result<T, Failure>>
     where
-        T: Serialize + DeserializeOwned,
-        F: Future<Output = Result<Done<T>, Failure>>,
+        T: Serialize + DeserializeOwned + Send + Sync + 'a,
+        F: Future<Output = Result<Done<T>, Failure>> + Send + 'a,
     {
-        if let Entered::Before(answer) = self.enter(name, label).await? {
-            return answer;
+        async move {
+            if let Entered::Before(answer) = self.enter(name, label).await? {
+                return answer;
+            }
+            let result = work.await;
+            self.leave(name, &result).await?;
+            result.map(|done| done.value)
         }
-        let result = work.await;
-        self.leave(name, &result).await?;
-        result.map(|done| done.value)
+        .boxed()
     }
 
     /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
