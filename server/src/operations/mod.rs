@@ -109,10 +109,6 @@ const NEWER_MAX: i64 = 100;
 
 const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
 const WORKER_TASK: &str = "Does queued operations, one at a time.";
-/// One process does so many operations at once at most.
-const WORKER_TASKS: [&str; 4] =
-    ["operations.worker.1", "operations.worker.2", "operations.worker.3", "operations.worker.4"];
-
 impl OperationsService {
     pub fn new(
         db: Db,
@@ -157,7 +153,9 @@ impl OperationsService {
                 Ok(())
             }
         });
-        for name in WORKER_TASKS.into_iter().take(workers) {
+        for n in 1..=workers {
+            // Tasks are named for the life of the process.
+            let name: &'static str = Box::leak(format!("operations.worker.{n}").into_boxed_str());
             let owner = format!("{}/{name}", std::process::id());
             let worker = Arc::new(self.worker(owner, &self.queues()));
             tasks.spawn(name, WORKER_TASK, move |stop| {

@@ -1,9 +1,8 @@
 //! The self-check against real databases, and what a restart finds, on both engines.
 
-mod operations_kit;
-
 use std::time::Duration;
 
+use super::kit::{Kit, request};
 use app::{
     identity::permit,
     operations::{
@@ -12,7 +11,6 @@ use app::{
     },
     time::Micros,
 };
-use operations_kit::{Kit, request};
 use server::{
     clock::Rng,
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},

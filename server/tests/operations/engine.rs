@@ -1,9 +1,8 @@
 //! Starting operations and doing them, on both engines.
 
-mod operations_kit;
-
 use std::time::Duration;
 
+use super::kit::{Effects, Kit, request};
 use app::{
     error::{ApiError, Conflict, Rule, Thing, Violation},
     identity::{Capability, Reach},
@@ -13,7 +12,6 @@ use app::{
     },
     time::Micros,
 };
-use operations_kit::{Effects, Kit, request};
 use serde_json::json;
 use server::{
     operations::timer::Schedule,
@@ -402,15 +400,15 @@ async fn no_fault_of_the_store_loses_a_run_or_repeats_a_finished_step() {
     for engine in testing::engines().await {
         let kit = Kit::on(&engine.db);
         let faults = Faults::none();
-        let faulty = engine.with_faults(&faults).await;
+        let broken = engine.with_faults(&faults).await;
         let opened = faults.seen();
-        life(&kit, &faulty).await;
+        life(&kit, &broken).await;
         let statements = faults.seen() - opened;
         assert!(statements > 15, "{statements}");
         for n in 1..=statements {
             for fault in [Fault::Fail, Fault::LoseAnswer] {
                 faults.add(n, fault.clone());
-                let id = life(&kit, &faulty).await;
+                let id = life(&kit, &broken).await;
                 let detail = kit.get(id).await;
                 let outcome = (detail.run.status, detail.run.outcome);
                 assert_eq!(outcome, (Status::Completed, Outcome::Succeeded), "{fault:?} at {n}");

@@ -36,7 +36,7 @@ pub const SPEC: Spec = Spec {
     capability: Capability::OperationsManage,
     queue: QUEUE,
     limits: Limits { per_type: None, per_target: None },
-    budget: std::time::Duration::from_secs(60),
+    budget: std::time::Duration::from_mins(1),
     cancelable: true,
     retryable: Retryable::Yes,
     retry_safety: RetrySafety::Resumable,

@@ -1,7 +1,6 @@
 //! Lists of operations against a model that reads every row and thinks for itself, on both engines.
 
-mod operations_kit;
-
+use super::kit::Kit;
 use app::{
     identity::{Capability, Permit, Reach, permit},
     list::{Cursor, ListQuery, Page},
@@ -11,7 +10,6 @@ use app::{
     },
     time::Micros,
 };
-use operations_kit::Kit;
 use server::{
     clock::Rng,
     operations::seeding,

@@ -1,0 +1,6 @@
+//! The run engine and its lists, on both engines of the store.
+
+mod engine;
+mod kit;
+mod lists;
+mod self_check;
