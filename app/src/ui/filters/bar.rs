@@ -225,11 +225,12 @@ pub fn Chips(
         .filter_map(|(key, value)| filters.iter().find(|f| f.key == key).map(|f| (f, value)))
         .map(|(filter, value)| {
             let said = said(filter, value, &suggestions, &clock);
-            let label = format!("Remove filter {} {said}", filter.label);
             view! {
                 <li>
-                    <a class="chip" href=href(&query.without(filter.key, value)) aria-label=label>
+                    <a class="chip" href=href(&query.without(filter.key, value))>
+                        <span class="unseen">"Remove filter "</span>
                         <b>{chip_name(filter)}</b>
+                        " "
                         <span>{said}</span>
                         <span class="x" aria-hidden="true">
                             "×"
