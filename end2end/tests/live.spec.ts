@@ -1,6 +1,7 @@
 // What wakes up with JavaScript: news of runs, the keyboard, copying. Each test has a console of its own,
 // since it stops it or counts what is new.
 import { Console, until } from './support/console.ts';
+import { Upstream } from './support/upstream.ts';
 import { expect, routes, test as base } from './support/page.ts';
 
 const test = base.extend<{ own: Console }>({
@@ -69,11 +70,21 @@ test.describe('live @scripted', () => {
     await expect(page.locator(pill)).toHaveText('1 new', { timeout: 40_000 });
   });
 
-  test('an open operation follows its run to the end', async ({ page, own }) => {
-    await page.goto(own.url + routes.runbooks);
-    await page.getByRole('button', { name: /^Start / }).click();
-    await expect(page.locator('section#standing')).toContainText('completed');
-    await expect(page.locator('ol.steps')).not.toContainText('not run');
+  test('an open operation follows its run to the end', async ({ page }) => {
+    const upstream = await Upstream.start();
+    const own = await Console.start(`--upstreams=slow=${upstream.url}`);
+    try {
+      await page.goto(own.url + routes.runbooks);
+      await page.getByRole('button', { name: /^Start / }).click();
+      await expect(page.locator('section#standing')).toContainText('running');
+      await page.evaluate(() => Object.assign(window, { stayed: true }));
+      upstream.answer();
+      await expect(page.locator('section#standing')).toContainText('completed');
+      expect(await page.evaluate('window.stayed'), 'the page was not loaded again').toBe(true);
+    } finally {
+      await own.stop();
+      upstream.stop();
+    }
   });
 
   test('the call behind the pill answers with a type and a status, never with a library\'s words', async ({ page, own }) => {

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use app::identity::Gate;
@@ -91,8 +92,30 @@ impl Console {
             Ok(self.feed.run(stop).await?)
         });
         self.operations.spawn(&self.tasks, self.config.workers);
+        self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
+    }
+
+    /// Once at the start, then hourly. Replicas may all do it: what is gone is gone.
+    async fn keep_up(&'static self, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            let gone = self.feed.prune(EVENTS_KEPT_FOR, EVENTS_KEPT).await?;
+            self.db.optimize().await?;
+            tracing::debug!(events = gone, "store kept up");
+            crate::tasks::beat();
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.clock.sleep(Duration::from_hours(1)) => {}
+            }
+        }
     }
 }
+
+const STORE_UPKEEP: &str =
+    "Hourly, removes news that left the replay window and lets SQLite look at its indexes again.";
+
+/// The replay window of live pages (DECIDED 25).
+const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
+const EVENTS_KEPT: i64 = 100_000;
 
 const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
      at once or within a second.";

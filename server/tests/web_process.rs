@@ -206,6 +206,20 @@ fn a_read_only_console_does_not_touch_an_old_database() {
 }
 
 #[test]
+fn a_sqlite_file_serves_one_process_and_readers() {
+    let folder = folder();
+    let serving = Serving::start(&folder, &[]);
+    let any = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    let (output, _, err) = run(program(&folder).args(any));
+    assert!(!output.status.success());
+    assert!(err.contains("another console works on quarterdeck.db"), "{err}");
+    let reading = Serving::start(&folder, &["--read-only"]);
+    assert!(ask(reading.console, "GET /readyz").ends_with("ready\n"));
+    drop((serving, reading));
+    Serving::start(&folder, &[]);
+}
+
+#[test]
 fn a_request_is_one_line_without_what_it_carried() {
     let folder = folder();
     let mut serving = Serving::start(&folder, &[]);

@@ -15,8 +15,8 @@ export class Console {
     private readonly folder: string,
   ) {}
 
-  /** A console with an empty database on a free port. */
-  static async start(): Promise<Console> {
+  /** A console with an empty database on a free port; `more` are further arguments. */
+  static async start(...more: string[]): Promise<Console> {
     const folder = mkdtempSync(join(tmpdir(), 'quarterdeck-'));
     const [port, metrics] = [await freePort(), await freePort()];
     const args = [
@@ -24,6 +24,7 @@ export class Console {
       `--listen=127.0.0.1:${port}`,
       `--metrics-listen=127.0.0.1:${metrics}`,
       `--database-url=sqlite:${join(folder, 'quarterdeck.db')}`,
+      ...more,
     ];
     const started = new Console(`http://127.0.0.1:${port}`, args, folder);
     await started.launch();

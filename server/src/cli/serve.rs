@@ -28,6 +28,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Some(address) => Some(bind("metrics_listen", address).await?),
         None => None,
     };
+    // Before the database is opened, and until the process ends. A read-only console disturbs nobody.
+    let _held = if config.read_only {
+        None
+    } else {
+        Some(store_config(&config).hold().context("the database cannot be opened")?)
+    };
     let console = open(config).await?;
     let stack =
         Stack::new(console, routes::all()).context("the route table does not fit the pages")?;
