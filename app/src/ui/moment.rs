@@ -18,11 +18,12 @@ pub fn relative(seconds_ago: i64) -> String {
     if seconds_ago > 0 { format!("{span} ago") } else { format!("in {span}") }
 }
 
-/// "12 ms", "0.2 s", "41 s", "1 min 4 s", "2 h 5 min", "3 d 4 h". A negative span is a clock's fault: "0 ms".
+/// "<1 ms", "12 ms", "0.2 s", "41 s", "1 min 4 s", "2 h 5 min", "3 d 4 h". A negative span is a clock's fault: "0 ms".
 pub fn span(micros: i64) -> String {
     let millis = micros.max(0) / 1000;
     let seconds = millis / 1000;
     match seconds {
+        0 if (1..1000).contains(&micros) => "<1 ms".to_owned(),
         0 if millis < 100 => format!("{millis} ms"),
         s if s < 10 => format!("{s}.{} s", millis % 1000 / 100),
         s if s < MINUTE => format!("{s} s"),
@@ -64,6 +65,8 @@ mod tests {
     fn spans_say_no_more_than_is_useful() {
         let cases = [
             (-5, "0 ms"),
+            (0, "0 ms"),
+            (640, "<1 ms"),
             (12_400, "12 ms"),
             (99_999, "99 ms"),
             (204_000, "0.2 s"),
