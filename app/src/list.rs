@@ -355,7 +355,8 @@ pub struct Searched {
     pub rows: i64,
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
+#[cfg(feature = "ssr")]
 mod tests {
     use super::*;
 

@@ -27,7 +27,7 @@ const WARM_UP: usize = 20;
 const REQUESTS: usize = 200;
 
 /// What is asked, and in which words it is reported.
-const CASES: [(&str, &str); 14] = [
+const CASES: [(&str, &str); 16] = [
     ("first page", "/system/ops/runs"),
     ("one filter: type", "/system/ops/runs?type=system.self_check"),
     ("one filter: status", "/system/ops/runs?status=running"),
@@ -43,6 +43,8 @@ const CASES: [(&str, &str); 14] = [
     ("search without a hit", "/system/ops/runs?q=no+such+words+anywhere"),
     ("page 500", "/system/ops/runs?page=500"),
     ("a cursor half way", "/system/ops/runs?cursor=o.{half}"),
+    ("counts: all", "/api/v1/operations?page_size=1"),
+    ("counts: one type", "/api/v1/operations?page_size=1&type=system.self_check"),
     ("JSON, first page", "/api/v1/operations"),
     ("JSON, failures", "/api/v1/operations?status=completed&outcome=failed&page_size=100"),
 ];

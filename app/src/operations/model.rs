@@ -138,6 +138,8 @@ pub struct OperationType {
     /// "every 5 minutes", when a schedule starts it too.
     pub schedule: Option<String>,
     pub last_run: Option<LastRun>,
+    /// The newest ones that have ended, newest first: at most 30.
+    pub recent_runs: Vec<LastRun>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -146,6 +148,8 @@ pub struct LastRun {
     pub status: Status,
     pub outcome: Outcome,
     pub created_at: Micros,
+    pub started_at: Option<Micros>,
+    pub completed_at: Option<Micros>,
 }
 
 /// The body of `POST /api/v1/operations`.

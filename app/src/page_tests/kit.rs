@@ -207,6 +207,17 @@ pub fn page(items: Vec<OperationRun>) -> Page<OperationRun> {
     }
 }
 
+fn last_run() -> LastRun {
+    LastRun {
+        id: 48_211,
+        status: Status::Completed,
+        outcome: Outcome::Failed,
+        created_at: NOW.plus(-90 * Micros::SECOND),
+        started_at: Some(NOW.plus(-89 * Micros::SECOND)),
+        completed_at: Some(NOW.plus(-88 * Micros::SECOND)),
+    }
+}
+
 pub fn world(items: Vec<OperationRun>) -> World {
     World {
         page: Ok(page(items)),
@@ -220,12 +231,8 @@ pub fn world(items: Vec<OperationRun>) -> World {
             runbook: "# When it fails\n\n1. Read the failed *step*.\n2. Run `df`.\n\n<script>alert(1)</script>"
                 .to_owned(),
             schedule: Some("every 5 minutes".to_owned()),
-            last_run: Some(LastRun {
-                id: 48_211,
-                status: Status::Completed,
-                outcome: Outcome::Failed,
-                created_at: NOW.plus(-90 * Micros::SECOND),
-            }),
+            last_run: Some(last_run()),
+            recent_runs: vec![last_run()],
         }],
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),

@@ -19,6 +19,8 @@ pub mod answer;
 #[cfg(feature = "ssr")]
 mod blocks;
 #[cfg(feature = "ssr")]
+pub mod chart;
+#[cfg(feature = "ssr")]
 mod confirm;
 #[cfg(feature = "ssr")]
 pub mod failure;

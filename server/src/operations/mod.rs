@@ -63,7 +63,9 @@ use app::{
     list::{ListQuery, Page},
     operations::{
         Operations, View,
-        model::{LastRun, OperationDetail, OperationRun, OperationType, StartOperation, Started},
+        model::{
+            LastRun, OperationDetail, OperationRun, OperationType, StartOperation, Started, Status,
+        },
     },
     time::Micros,
 };
@@ -168,14 +170,10 @@ impl OperationsService {
         }
     }
 
-    fn entry(
-        &self,
-        entry: &Entry,
-        caller: &Caller,
-        last_runs: &[(String, LastRun)],
-    ) -> OperationType {
+    fn entry(&self, entry: &Entry, caller: &Caller, recent: &[(String, LastRun)]) -> OperationType {
         let spec = &entry.spec;
         let schedule = self.base.schedules.iter().find(|schedule| schedule.kind == spec.kind);
+        let runs = recent.iter().filter(|(kind, _)| kind == spec.kind).map(|(_, run)| run);
         OperationType {
             kind: spec.kind.to_owned(),
             label: spec.label.to_owned(),
@@ -184,10 +182,8 @@ impl OperationsService {
             startable: caller.may(spec.capability),
             runbook: spec.runbook.to_owned(),
             schedule: schedule.map(|schedule| schedule.label.to_owned()),
-            last_run: last_runs
-                .iter()
-                .find(|(kind, _)| kind == spec.kind)
-                .map(|(_, run)| run.clone()),
+            last_run: runs.clone().next().cloned(),
+            recent_runs: runs.filter(|run| run.status == Status::Completed).cloned().collect(),
         }
     }
 }
@@ -228,9 +224,9 @@ impl Operations for OperationsService {
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {
         let base = &self.base;
         let kinds: Vec<&'static str> = base.catalog.kinds().collect();
-        let last = store::last_runs(&base.db, &kinds, permit.reach()).await.map_err(refused)?;
+        let recent = store::recent_runs(&base.db, &kinds, permit.reach()).await.map_err(refused)?;
         let entries = base.catalog.iter();
-        Ok(entries.map(|entry| self.entry(entry, permit.caller(), &last)).collect())
+        Ok(entries.map(|entry| self.entry(entry, permit.caller(), &recent)).collect())
     }
 
     async fn start(

@@ -178,23 +178,30 @@ fn read_json(row: &Row, column: &'static str) -> Result<Value, StoreError> {
         .map_err(|error| StoreError::Column { column, reason: format!("is not JSON: {error}") })
 }
 
-/// The last run of each type within reach. A narrow reach looks through a type's newest 1 000 runs only, so
-/// that a type which this reach never saw costs no walk through all of them.
-pub async fn last_runs(
+/// How many runs of a type its runbook looks back on.
+const RECENT: i64 = 30;
+
+/// The newest runs of each type within reach, newest first. A narrow reach looks through a type's newest 1 000
+/// runs only, so that a type which this reach never saw costs no walk through all of them.
+pub async fn recent_runs(
     db: &Db,
     kinds: &[&'static str],
     reach: &Reach,
 ) -> Result<Vec<(String, LastRun)>, StoreError> {
     let mut sql = Sql::default();
     for (n, kind) in kinds.iter().enumerate() {
-        let look = if *reach == Reach::Everything { 1_i64 } else { 1_000 };
+        let look = if *reach == Reach::Everything { RECENT } else { 1_000 };
         let newest = Sql::new(if n == 0 { "" } else { " UNION ALL " })
-            .push("SELECT * FROM (SELECT id, type, status, outcome, created_at FROM (SELECT id, type, status, outcome, created_at, workspace_id FROM operation_runs WHERE type = ")
+            .push("SELECT * FROM (SELECT id, type, status, outcome, created_at, started_at, completed_at FROM (SELECT id, type, status, outcome, created_at, started_at, completed_at, workspace_id FROM operation_runs WHERE type = ")
             .arg(*kind)
             .push(" ORDER BY id DESC LIMIT ")
             .arg(look)
             .push(") r WHERE 1 = 1");
-        sql = sql.append(within(newest, reach)).push(" ORDER BY id DESC LIMIT 1) last");
+        sql = sql
+            .append(within(newest, reach))
+            .push(" ORDER BY id DESC LIMIT ")
+            .arg(RECENT)
+            .push(") recent");
     }
     if kinds.is_empty() {
         return Ok(Vec::new());
@@ -205,10 +212,16 @@ pub async fn last_runs(
             status: row.word("status")?,
             outcome: row.word("outcome")?,
             created_at: row.micros("created_at")?,
+            started_at: row.opt_micros("started_at")?,
+            completed_at: row.opt_micros("completed_at")?,
         };
         Ok((row.text("type")?, run))
     };
-    db.fetch_all(sql).await?.iter().map(read).collect()
+    let rows = db.fetch_all(sql).await?;
+    let mut runs = rows.iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+    // Parts of a UNION come in no promised order.
+    runs.sort_by_key(|(_, run)| std::cmp::Reverse(run.id));
+    Ok(runs)
 }
 
 /// A run that is about to be queued.

@@ -33,7 +33,7 @@ use super::{
     errors::{Failed, status},
     query,
 };
-use crate::console::Console;
+use crate::{chart, console::Console};
 
 /// The answer when not even the error page can be drawn.
 const LAST_RESORT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -192,6 +192,8 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(Arc::clone(&console.task_list));
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let charts: Arc<dyn app::ui::chart::Charts> = Arc::new(chart::Plotters);
+    provide_context(charts);
 }
 
 #[cfg(test)]

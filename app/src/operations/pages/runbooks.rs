@@ -6,14 +6,19 @@ use crate::{
     error::ApiError,
     operations::{
         View, enter,
-        model::{LastRun, OperationType, Status},
+        model::{LastRun, OperationType, Outcome, Status},
         parts::{OutcomeBadge, RunStatus},
     },
     paths,
     request::{PageRequest, RefusedForm},
     ui::{
         Alert, Clockface, EmptyState, Fact, Facts, Moment, PageHead, PageTitle, SetTitle, Tone,
-        answer::set_status, failure::Failure, load, markdown::Markdown,
+        answer::set_status,
+        chart::{Bar, Bars, Chart, Unit},
+        failure::Failure,
+        load,
+        markdown::Markdown,
+        moment,
     },
 };
 
@@ -118,6 +123,7 @@ fn runbook(entry: &OperationType, refused: Option<&RefusedForm>, clock: &Clockfa
                         <summary>"Read the runbook"</summary>
                         <Markdown text=entry.runbook.clone() />
                     </details>
+                    {durations(entry).map(|bars| view! { <Chart bars /> })}
                 </div>
                 <Facts>
                     <Fact name="Starts by itself">{schedule}</Fact>
@@ -176,6 +182,35 @@ fn last(last: Option<&LastRun>, clock: &Clockface) -> AnyView {
         <Moment at=last.created_at clock=clock.clone() />
     }
     .into_any()
+}
+
+/// How long the last runs took, oldest first. A run that ended before it began took no time: a gap.
+fn durations(entry: &OperationType) -> Option<Bars> {
+    let runs = &entry.recent_runs;
+    if runs.is_empty() {
+        return None;
+    }
+    let took = |run: &LastRun| Some(run.completed_at?.since(run.started_at?));
+    let failed = runs.iter().filter(|run| run.outcome == Outcome::Failed).count();
+    let longest = runs.iter().filter_map(took).max().map_or_else(
+        || "none of them began".to_owned(),
+        |longest| format!("the longest took {}", moment::span(longest)),
+    );
+    let (count, noun) = (runs.len(), if runs.len() == 1 { "operation" } else { "operations" });
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 285 years")]
+    let bar = |run: &LastRun| Bar {
+        label: format!("#{}, {}", run.id, run.outcome.as_str()),
+        value: took(run).map(|micros| micros as f64),
+        tone: if run.outcome == Outcome::Failed { Tone::Bad } else { Tone::Ok },
+    };
+    Some(Bars {
+        id: entry.kind.replace('.', "-"),
+        title: format!("How long the last {count} {noun} took: {failed} failed, {longest}"),
+        description: "One bar for each operation that has ended, the newest at the right."
+            .to_owned(),
+        unit: Unit::Span,
+        bars: runs.iter().rev().map(bar).collect(),
+    })
 }
 
 #[cfg(test)]
