@@ -11,6 +11,8 @@ use plotters::{coord::Shift, prelude::*};
 
 const WIDTH: u32 = 560;
 const HEIGHT: u32 = 120;
+/// A few bars stand at the right of as many places, rather than grow wide.
+const SLOTS: f64 = 30.0;
 
 /// Stand-ins that no text contains, each replaced by a token once plotters has drawn: it knows no variables.
 const OK: RGBColor = RGBColor(1, 0, 1);
@@ -70,10 +72,11 @@ fn draw_bars<'b>(
     // Without a single value there is still a scale to stand on.
     let top = if top > 0.0 { top * 1.08 } else { 1.0 };
     let count = f64::from(u32::try_from(chart.bars.len()).unwrap_or(u32::MAX));
+    let slots = count.max(SLOTS);
     let mut plot = ChartBuilder::on(area)
         .margin(6)
         .y_label_area_size(52)
-        .build_cartesian_2d(0.0..count, 0.0..top)?;
+        .build_cartesian_2d(0.0..slots, 0.0..top)?;
     let unit: Unit = chart.unit;
     plot.configure_mesh()
         .disable_x_mesh()
@@ -85,7 +88,7 @@ fn draw_bars<'b>(
         .bold_line_style(LINE)
         .light_line_style(TRANSPARENT)
         .draw()?;
-    let mut left = 0.0;
+    let mut left = slots - count;
     plot.draw_series(chart.bars.iter().map(|bar| {
         let (from, to) = (left + 0.12, left + 0.88);
         left += 1.0;
