@@ -219,6 +219,78 @@ fn a_sqlite_file_serves_one_process_and_readers() {
     Serving::start(&folder, &[]);
 }
 
+/// An answer's body.
+fn json(answer: &str) -> serde_json::Value {
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+fn start_self_check(console: SocketAddr) -> serde_json::Value {
+    let body = r#"{"type":"system.self_check"}"#;
+    let mut stream = connect(console);
+    let request = format!(
+        "POST /api/v1/operations HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    json(&answer)
+}
+
+fn await_run(
+    console: SocketAddr,
+    id: &serde_json::Value,
+    fits: impl Fn(&serde_json::Value) -> bool,
+) -> serde_json::Value {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let run = json(&ask(console, &format!("GET /api/v1/operations/{id}")));
+        if fits(&run) {
+            return run;
+        }
+        assert!(Instant::now() < until, "it never came so far: {run:#}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_killed_console_takes_its_run_up_again_and_repeats_no_finished_step() {
+    let folder = folder();
+    let upstream = std::net::TcpListener::bind("127.0.0.1:0").expect("some port");
+    let slow = format!("slow=http://{}/", upstream.local_addr().expect("bound"));
+    // The connection is taken and nobody answers: the run waits in its last step.
+    let first = Serving::start(&folder, &["--upstreams", &slow]);
+    let id = start_self_check(first.console)["id"].clone();
+    let waits = |run: &serde_json::Value| {
+        run["steps"].as_array()?.last().cloned().filter(|s| s["status"] == "running")
+    };
+    let before = await_run(first.console, &id, |run| {
+        waits(run).is_some_and(|step| step["name"] == "upstreams")
+    });
+    // kill -9.
+    drop(first);
+    thread::spawn(move || {
+        for mut stream in upstream.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let second = Serving::start(&folder, &["--upstreams", &slow]);
+    let after = await_run(second.console, &id, |run| run["status"] == "completed");
+    assert_eq!(
+        (&after["outcome"], &after["attempt"]),
+        (&"succeeded".into(), &2.into()),
+        "{after:#}"
+    );
+    let steps = |run: &serde_json::Value| run["steps"].as_array().cloned().unwrap_or_default();
+    let (was, is) = (steps(&before), steps(&after));
+    assert_eq!(was.len(), is.len());
+    let finished = was.len() - 1;
+    assert!(finished >= 4, "{before:#}");
+    assert_eq!(was[..finished], is[..finished], "with the times of the first attempt");
+}
+
 #[test]
 fn a_request_is_one_line_without_what_it_carried() {
     let folder = folder();
