@@ -50,6 +50,8 @@ const CASES: [(&str, &str); 16] = [
 ];
 
 fn main() {
+    // `-- postgres 1000000` measures that alone.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     println!(
         "{:<9} {:>9}  {:<24} {:>25}   {:>25}",
@@ -57,6 +59,10 @@ fn main() {
     );
     for size in SIZES {
         for (name, dialect) in [("sqlite", Dialect::Sqlite), ("postgres", Dialect::Postgres)] {
+            let chosen = |word: &String| *word == name || *word == size.to_string();
+            if !wanted.iter().all(chosen) {
+                continue;
+            }
             if dialect == Dialect::Postgres
                 && std::env::var_os("QUARTERDECK_TEST_POSTGRES_URL").is_none()
             {

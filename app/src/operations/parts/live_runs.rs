@@ -3,7 +3,12 @@
 //! Nothing moves under the reader: new rows come with a click only, and a shown row is redrawn in its place
 //! only while neither pointer nor focus is in the list.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+    time::Duration,
+};
 
 use leptos::{prelude::*, task::spawn_local};
 
@@ -39,6 +44,7 @@ pub fn LiveRuns(
         changed,
         pending: RefCell::default(),
         gathering: RefCell::new(false),
+        paused: Cell::new(false),
     });
 
     let follower = Rc::clone(&list);
@@ -53,10 +59,11 @@ pub fn LiveRuns(
         link.set_value(Some(Link::follow(stream.clone(), state, on_news)));
     });
 
+    let list = StoredValue::new_local(list);
     let pause = move |paused| {
+        list.with_value(|list| list.paused.set(paused));
         link.with_value(|link| link.iter().for_each(|link| link.set_paused(paused)));
     };
-    let list = StoredValue::new_local(list);
     let refetch = move |_| {
         let list = list.with_value(Rc::clone);
         spawn_local(async move {
@@ -102,6 +109,8 @@ struct List {
     /// Shown rows of which there is news.
     pending: RefCell<BTreeSet<String>>,
     gathering: RefCell<bool>,
+    /// What was heard before the pause must not show during it; resuming looks again.
+    paused: Cell<bool>,
 }
 
 impl List {
@@ -124,8 +133,15 @@ impl List {
 
     /// Asks how many runs are newer, and redraws shown rows unless the reader is at work on them.
     async fn look(&self) {
+        if self.paused.get() {
+            return;
+        }
         // Answered or not, the line's own state tells whether the server is there.
-        if let Ok(count) = calls::newer(self.query.clone(), self.after()).await {
+        let count = calls::newer(self.query.clone(), self.after()).await;
+        if self.paused.get() {
+            return;
+        }
+        if let Ok(count) = count {
             self.fresh.set(count);
         }
         let redraw = !self.pending.borrow().is_empty() && !section_is_held(&self.section);
