@@ -278,17 +278,15 @@ fn a_killed_console_takes_its_run_up_again_and_repeats_no_finished_step() {
     });
     let second = Serving::start(&folder, &["--upstreams", &slow]);
     let after = await_run(second.console, &id, |run| run["status"] == "completed");
-    assert_eq!(
-        (&after["outcome"], &after["attempt"]),
-        (&"succeeded".into(), &2.into()),
-        "{after:#}"
-    );
+    // Not the outcome: a program built without assets says so in its self-check.
+    assert_eq!(after["attempt"], 2, "{after:#}");
     let steps = |run: &serde_json::Value| run["steps"].as_array().cloned().unwrap_or_default();
     let (was, is) = (steps(&before), steps(&after));
     assert_eq!(was.len(), is.len());
     let finished = was.len() - 1;
     assert!(finished >= 4, "{before:#}");
     assert_eq!(was[..finished], is[..finished], "with the times of the first attempt");
+    assert_eq!(is[finished]["status"], "succeeded", "{after:#}");
 }
 
 #[test]
