@@ -345,7 +345,7 @@ async fn a_body_ends_at_its_limit() {
 
     let fitting = Server::with(None, |mut peer| async move {
         let _ = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n").await;
-        let _ = peer.write_all(&[b'x'; 65536]).await;
+        let _ = peer.write_all(&vec![b'x'; 65536]).await;
     })
     .await;
     let answer = get(&client, &fitting.url("127.0.0.1")).await.expect("it just fits");
@@ -513,7 +513,7 @@ async fn only_http_and_https_are_spoken() {
         // What is no absolute URL does not even become a request.
         let Ok(request) = Request::get(url).body(Vec::new()) else { continue };
         let error = client(Scope::Registered).send(request).await.expect_err(url);
-        assert!(matches!(error.cause, Cause::Scheme | Cause::Broken(_)), "{url}: {error}");
+        assert_eq!(error.cause, Cause::Scheme, "{url}");
     }
     let other = Server::answering("SSH-2.0-OpenSSH_9.9\r\n").await;
     let error = get(&client(Scope::Registered), &other.url("127.0.0.1")).await;

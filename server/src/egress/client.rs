@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri,
+    HeaderMap, HeaderName, HeaderValue, Request, Response,
     header::{COOKIE, FORWARDED, HOST, PROXY_AUTHORIZATION, USER_AGENT},
 };
 use http_body_util::{BodyExt as _, Full};
@@ -15,7 +15,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-use super::{Cause, Connector, EgressError, Limits, Phase};
+use super::{Cause, Connector, EgressError, Limits, Phase, connect::target};
 use crate::clock::Clock;
 
 /// An address is checked when it is dialled; an idle connection does not outlive that check for long.
@@ -65,9 +65,8 @@ impl Client {
 
     async fn head(&self, request: Request<Vec<u8>>) -> Result<Response<Incoming>, Cause> {
         let (mut head, body) = request.into_parts();
-        if has_userinfo(&head.uri) {
-            return Err(Cause::Userinfo);
-        }
+        // The pool would say less about what is wrong, and an idle connection asks no connector.
+        target(&head.uri)?;
         anonymous(&mut head.headers);
         let request = Request::from_parts(head, Full::from(body));
         self.http.request(request).await.map_err(|error| Cause::of_exchange(&error))
@@ -84,10 +83,6 @@ impl Client {
             () = self.clock.sleep(limit) => Err(Cause::TimedOut { phase, limit }),
         }
     }
-}
-
-fn has_userinfo(uri: &Uri) -> bool {
-    uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
 }
 
 /// Reads up to `limit` bytes; what announces more is not begun.

@@ -197,7 +197,7 @@ impl Service<Uri> for Connector {
 }
 
 /// Host and port. The host in its one spelling: `0x7f.1`, `2130706433` and `0177.0.0.1` are 127.0.0.1.
-fn target(uri: &Uri) -> Result<(Host, u16), Cause> {
+pub(super) fn target(uri: &Uri) -> Result<(Host, u16), Cause> {
     let usual = match uri.scheme_str() {
         Some("http") => 80,
         Some("https") => 443,
