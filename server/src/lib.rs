@@ -1,7 +1,7 @@
 //! What only the server may know.
 //!
-//! The base (`store`, `clock`, `egress`, `journal`, `web`) knows no domain; a domain may call the base and the
-//! domains above it in DESIGN §2. `console` is the one place where they are wired together.
+//! The base (`store`, `clock`, `vault`, `egress`, `journal`, `web`) knows no domain; a domain may call the base and
+//! the domains above it in DESIGN §2. `console` is the one place where they are wired together.
 
 pub mod api;
 pub mod chart;
@@ -18,5 +18,6 @@ pub mod routes;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod vault;
 pub mod version;
 pub mod web;
