@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 use clap::{ArgMatches, error::ErrorKind};
 
 use super::{
-    Command, Config,
+    AuditAsk, Command, Config,
     settings::{Kind, PREFIX, SETTINGS, Setting, command},
 };
 
@@ -254,14 +254,26 @@ pub fn read(
 ) -> Result<Command, clap::Error> {
     let matches = command().try_get_matches_from(args)?;
     // A global argument is known to the innermost subcommand, wherever it was written.
-    let (name, inner) = matches.subcommand().unwrap_or(("serve", &matches));
+    let (name, mut inner) = matches.subcommand().unwrap_or(("serve", &matches));
+    while let Some((_, innermost)) = inner.subcommand() {
+        inner = innermost;
+    }
     let config = config(inner, environment)
         .map_err(|faults| command().error(ErrorKind::ValueValidation, faults))?;
     let config = Box::new(config);
     Ok(match name {
+        "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
         _ => Command::Serve(config),
     })
+}
+
+fn audit_ask(matches: &ArgMatches) -> AuditAsk {
+    AuditAsk {
+        from: matches.get_one("from").copied(),
+        to: matches.get_one("to").copied(),
+        head: matches.get_one::<String>("head").cloned(),
+    }
 }
 
 fn config(matches: &ArgMatches, environment: &Environment) -> Result<Config, Faults> {
