@@ -21,6 +21,11 @@ fn main() -> ExitCode {
         config::Command::AuditVerify { config, ask } => {
             return runtime.block_on(cli::audit_verify(&config, ask));
         }
+        config::Command::NewKey => {
+            cli::new_key();
+            Ok(true)
+        }
+        config::Command::ListKeys(config) => runtime.block_on(cli::list_keys(&config)),
         config::Command::Migrate { config, check } => {
             runtime.block_on(cli::migrate(&config, check))
         }

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 
 use crate::{
     audit::{Ask, Verdict, verify as verify_chain},
-    clock::Clock,
+    clock::{Clock, Rng},
     config::{AuditAsk, Config},
     console::store_config,
     store::{Db, StoreConfig},
-    vault::ChainKeys,
+    vault::{self, ChainKeys, Vault},
 };
 
 /// It could not be checked: neither whole nor broken, so neither 0 nor 1.
@@ -53,6 +53,9 @@ async fn look(config: &Config, ask: AuditAsk) -> anyhow::Result<Verdict> {
     looked
 }
 
-async fn keys(_config: &Config, _db: &Db) -> anyhow::Result<ChainKeys> {
-    Ok(ChainKeys::for_tests())
+/// The ring as the console finds it, compared with what the database knows of its keys; makes and records none.
+async fn keys(config: &Config, db: &Db) -> anyhow::Result<ChainKeys> {
+    let ring = vault::find_ring(config)?;
+    let ring = ring.context("there is no key ring, neither configured nor beside the file")?;
+    Ok(Vault::open(ring, db, &Rng::system()).await?.chain())
 }
