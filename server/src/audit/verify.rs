@@ -119,13 +119,11 @@ pub async fn verify(db: &Db, chain: &ChainKeys, ask: &Ask) -> Result<Verdict, Un
         return Err(Unverified::Backwards { from, to });
     }
     let mut walk = Walk::begin(db, chain, &ends, from).await?;
-    match walk.run(to, ask).await? {
-        Some(broken) => Ok(Verdict::Broken(broken)),
-        None => {
-            let Walk { rows, heads, next, .. } = walk;
-            Ok(Verdict::Whole(Whole { rows, heads, last: next - 1 }))
-        }
+    if let Some(broken) = walk.run(to, ask).await? {
+        return Ok(Verdict::Broken(broken));
     }
+    let Walk { rows, heads, next, .. } = walk;
+    Ok(Verdict::Whole(Whole { rows, heads, last: next - 1 }))
 }
 
 /// The way along the chain: what comes next, and what it must follow.

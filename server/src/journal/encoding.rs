@@ -128,6 +128,8 @@ fn put_text(bytes: &mut Vec<u8>, text: Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -152,7 +154,7 @@ mod tests {
     #[test]
     fn the_bytes_are_what_they_were() {
         let hex = row().encode(&[0xab; 32], "k1").iter().fold(String::new(), |mut text, byte| {
-            text.push_str(&format!("{byte:02x}"));
+            let _ = write!(text, "{byte:02x}");
             text
         });
         let x = "010000000178";
