@@ -95,7 +95,7 @@ impl Config {
             database_url: read.value("database_url", values::database_url),
             database_connections: read.value("database_connections", values::number::<2, 200>),
             statement_timeout: read.value("statement_timeout", values::seconds::<1, 600>),
-            vault_key_file: read.optional("vault_key_file", values::path),
+            vault_key_file: read.optional("vault_key_file", values::file),
             vault_keys: read.optional("vault_keys", values::key_ring),
             max_body_bytes: read.value("max_body_bytes", values::bytes),
             request_timeout: read.value("request_timeout", values::seconds::<1, 600>),

@@ -112,8 +112,8 @@ pub fn database_url(text: &str) -> Read<String> {
     }
 }
 
-pub fn path(text: &str) -> Read<PathBuf> {
-    Ok(PathBuf::from(text))
+pub fn file(text: &str) -> Read<PathBuf> {
+    if text.ends_with('/') { want("the path of a file") } else { Ok(PathBuf::from(text)) }
 }
 
 /// Silent about the value: it is nothing but secret.

@@ -49,9 +49,9 @@ pub struct Vault {
 impl Vault {
     /// Checks the ring against the store, which knows each key's check value, and records keys that are new.
     /// Refuses a ring that lacks a key which the store knows, or has other bytes under its name.
-    pub async fn open(ring: KeyRing, db: &Db, rng: &Rng) -> Result<Self, VaultError> {
-        store::agree(&ring, db, rng).await?;
-        Ok(Self { ring, rng: rng.clone() })
+    pub async fn open(keys: KeyRing, db: &Db, rng: &Rng) -> Result<Self, VaultError> {
+        store::agree(&keys, db, rng).await?;
+        Ok(Self { ring: keys, rng: rng.clone() })
     }
 
     /// A fixed ring and no store.

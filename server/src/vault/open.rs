@@ -23,11 +23,11 @@ enum Found {
 
 /// Opens the vault that the configuration names, for a database whose schema is up to date.
 pub async fn open_for(config: &Config, db: &Db, rng: &Rng) -> Result<Vault, VaultError> {
-    let ring = match look(config)? {
-        Found::Ring(ring) => ring,
+    let keys = match look(config)? {
+        Found::Ring(keys) => keys,
         Found::Nothing { beside } => first(beside, db, rng).await?,
     };
-    Vault::open(ring, db, rng).await
+    Vault::open(keys, db, rng).await
 }
 
 /// The ring that the configuration names, if there is one; makes nothing.
@@ -59,15 +59,15 @@ async fn first(path: PathBuf, db: &Db, rng: &Rng) -> Result<KeyRing, VaultError>
     if store::was_used(db).await? {
         return Err(VaultError::Gone { path });
     }
-    let ring = KeyRing::generate(rng);
+    let keys = KeyRing::generate(rng);
     if db.is_read_only() {
         // Nothing is written, so nothing is sealed: the ring goes with the process.
-        return Ok(ring);
+        return Ok(keys);
     }
-    file::make(&path, &ring)?;
+    file::make(&path, &keys)?;
     tracing::warn!(
         file = %path.display(),
         "made the key of this database: keep a copy of the file, apart from the database"
     );
-    Ok(ring)
+    Ok(keys)
 }

@@ -38,9 +38,9 @@ pub(super) async fn was_used(db: &Db) -> Result<bool, StoreError> {
 
 /// Refuses a ring that does not go with this database, and records keys that are new to it. Replicas that start
 /// at once do so one after the other, so that of two rings that do not go together only one is recorded.
-pub(super) async fn agree(ring: &KeyRing, db: &Db, rng: &Rng) -> Result<(), VaultError> {
+pub(super) async fn agree(keys: &KeyRing, db: &Db, rng: &Rng) -> Result<(), VaultError> {
     let known = recorded(db).await?;
-    if compare(ring, &known)?.is_empty() || db.is_read_only() {
+    if compare(keys, &known)?.is_empty() || db.is_read_only() {
         return Ok(());
     }
     let mut tx = db.begin().await?;
@@ -49,7 +49,7 @@ pub(super) async fn agree(ring: &KeyRing, db: &Db, rng: &Rng) -> Result<(), Vaul
     tx.fetch_one(lock).await?;
     let known = tx.fetch_all(select()).await?;
     let known: Vec<Recorded> = known.iter().map(read).collect::<Result<_, _>>()?;
-    for key in compare(ring, &known)? {
+    for key in compare(keys, &known)? {
         record(&mut tx, key, rng).await?;
     }
     Ok(tx.commit(Vec::new()).await?)
