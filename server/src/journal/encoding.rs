@@ -198,9 +198,12 @@ mod tests {
         fn other_rows_have_other_bytes(one in fields(), at in 2_usize..19, other in fields()) {
             let bytes = one.encode(&START, "k");
             prop_assert_eq!(bytes == other.encode(&START, "k"), one == other);
-            let mut moved = one.clone();
-            moved.0.swap(at, at + 1);
-            prop_assert_eq!(bytes == moved.encode(&START, "k"), one == moved);
+            // A column has one kind for ever; what is absent looks the same in either.
+            if COLUMNS[at].1 == COLUMNS[at + 1].1 {
+                let mut moved = one.clone();
+                moved.0.swap(at, at + 1);
+                prop_assert_eq!(bytes == moved.encode(&START, "k"), one == moved);
+            }
             let mut joined = one.clone();
             if let (Field::Text(Some(left)), Field::Text(Some(right))) = (&one.0[at], &one.0[at + 1]) {
                 joined.0[at] = Field::Text(Some(format!("{left}{right}")));

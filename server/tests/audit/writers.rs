@@ -26,7 +26,7 @@ async fn sixteen_writers_keep_one_chain() {
             let db = if writer % 2 == 0 { engine.db.clone() } else { beside.clone() };
             writers.spawn(async move {
                 for n in 1..=15 {
-                    let rows: Vec<_> = (0..1 + (writer + n) % 3).map(row).collect();
+                    let rows: Vec<_> = (0..=(writer + n) % 3).map(row).collect();
                     // Each fifth is given up.
                     if n % 5 == 0 {
                         drop(db.begin().await.expect("a transaction"));
