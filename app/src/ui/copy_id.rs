@@ -6,6 +6,9 @@ use leptos::{prelude::*, task::spawn_local};
 #[island]
 pub fn CopyId(text: String) -> impl IntoView {
     let said = RwSignal::new("copy");
+    // A button that nobody listens to yet would swallow the click.
+    let awake = RwSignal::new(false);
+    Effect::new(move |_| awake.set(true));
     let value = text.clone();
     let copy = move |_| {
         let written = JsFuture::from(window().navigator().clipboard().write_text(&value));
@@ -18,7 +21,7 @@ pub fn CopyId(text: String) -> impl IntoView {
     view! {
         <span class="copy">
             <code>{text}</code>
-            <button type="button" class="js" aria-label="Copy" on:click=copy>
+            <button type="button" aria-label="Copy" hidden=move || !awake.get() on:click=copy>
                 {said}
             </button>
         </span>
