@@ -1,6 +1,6 @@
 //! What only the server may know.
 //!
-//! The base (`store`, `clock`, `journal`, `web`) knows no domain; a domain may call the base and the domains
+//! The base (`store`, `clock`, `vault`, `journal`, `web`) knows no domain; a domain may call the base and the domains
 //! above it in DESIGN §2. `console` is the one place where they are wired together.
 
 pub mod api;
@@ -17,5 +17,6 @@ pub mod routes;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;
+pub mod vault;
 pub mod version;
 pub mod web;

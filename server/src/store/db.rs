@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use app::time::Micros;
@@ -14,7 +14,7 @@ use super::{
     faults::under,
     query::{self, Statement},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, vault::ChainKeys};
 
 /// How many of SQLite's own steps pass between two looks at the time: about a tenth of a millisecond.
 const STEPS_PER_LOOK: i32 = 10_000;
@@ -28,6 +28,8 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) config: StoreConfig,
     pub(super) faults: Option<Faults>,
+    /// What audit rows are chained with.
+    chain: OnceLock<ChainKeys>,
     /// Counts the commits of this process that published news.
     pub(super) news: watch::Sender<u64>,
     /// SQLite names the columns of a broken unique index, never the index.
@@ -51,6 +53,7 @@ impl Db {
             clock,
             config: config.clone(),
             faults,
+            chain: OnceLock::new(),
             news: watch::Sender::new(0),
             uniques: RwLock::default(),
         }));
@@ -66,9 +69,23 @@ impl Db {
         &self.0.clock
     }
 
+    /// Whether every write is refused here, whatever the database would say.
+    pub fn is_read_only(&self) -> bool {
+        self.0.config.read_only
+    }
+
+    /// Says what audit rows are chained with: once, right after the vault was opened. A second word changes nothing.
+    pub fn chain_with(&self, keys: ChainKeys) {
+        self.0.chain.get_or_init(|| keys);
+    }
+
+    pub fn chain(&self) -> Option<&ChainKeys> {
+        self.0.chain.get()
+    }
+
     /// Begins a write. On SQLite this waits for the one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        if self.0.config.read_only {
+        if self.is_read_only() {
             return Err(StoreError::ReadOnly("this console runs read-only".to_owned()));
         }
         Tx::begin(self).await

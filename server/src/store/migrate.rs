@@ -33,8 +33,11 @@ macro_rules! migration {
     };
 }
 
-const MIGRATIONS: &[Migration] =
-    &[migration!(1, "0001_base", 1), migration!(2, "0002_operations", 1)];
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_base", 1),
+    migration!(2, "0002_operations", 1),
+    migration!(3, "0003_vault", 1),
+];
 
 /// The schema that this program was written for.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

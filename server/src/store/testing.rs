@@ -27,7 +27,10 @@ use app::{
 use sqlx::{ConnectOptions as _, Connection as _, postgres::PgConnectOptions};
 
 use super::{Db, Dialect, Faults, StoreConfig, StoreError};
-use crate::clock::{Clock, ManualClock};
+use crate::{
+    clock::{Clock, ManualClock},
+    vault::ChainKeys,
+};
 
 /// One database for one test.
 pub struct Engine {
@@ -97,25 +100,32 @@ impl Engine {
             application_name: "quarterdeck-test".to_owned(),
             ..StoreConfig::at(url)
         };
-        let db = Db::open(&config, clock).await.expect("a fresh database opens");
+        let db = chained(Db::open(&config, clock).await.expect("a fresh database opens"));
         Self { db, config, _room: room }
     }
 
     /// The same database through connections of its own, as another replica or a restarted server has it.
     pub async fn again(&self) -> Db {
-        Db::open(&self.config, self.db.clock().clone()).await.expect("the database opens again")
+        let db = Db::open(&self.config, self.db.clock().clone()).await;
+        chained(db.expect("the database opens again"))
     }
 
     /// The same database, with troubles on purpose.
     pub async fn with_faults(&self, faults: &Faults) -> Db {
-        Db::open_with(&self.config, self.db.clock().clone(), Some(faults.clone()))
-            .await
-            .expect("the database opens again")
+        let faults = Some(faults.clone());
+        let db = Db::open_with(&self.config, self.db.clock().clone(), faults).await;
+        chained(db.expect("the database opens again"))
     }
 
     pub fn dialect(&self) -> Dialect {
         self.db.dialect()
     }
+}
+
+/// With the chain's keys of tests, which a process gets by [`TEST_KEYS`](crate::vault::TEST_KEYS).
+fn chained(db: Db) -> Db {
+    db.chain_with(ChainKeys::for_tests());
+    db
 }
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);

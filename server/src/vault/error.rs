@@ -1,0 +1,38 @@
+//! Why a vault does not open. Names keys by their ids and says what to do; never repeats what a line held.
+
+use std::path::PathBuf;
+
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error(
+        "line {line} of the key ring {why}; a line is `id base64`, as `quarterdeck keys new` prints it"
+    )]
+    Line { line: usize, why: &'static str },
+    #[error("the key ring holds no key; `quarterdeck keys new` prints one")]
+    Empty,
+    #[error("the value is sealed under the key `{id}`, which the key ring does not hold")]
+    NotInRing { id: String },
+    #[error("the sealed value was altered, or it belongs to another place")]
+    Broken,
+    #[error(
+        "the database was used with the {ids}, which the key ring lacks: put the line of each back into the ring \
+         ({place}). Without it, what was sealed under it cannot be opened and the audit chain cannot be verified"
+    )]
+    Missing { ids: String, place: String },
+    #[error(
+        "the key `{id}` has other bytes than the one of that name with which the database was used: put the right \
+         line back into the key ring, or give the new key a name of its own and let both stand"
+    )]
+    Wrong { id: String },
+    #[error(
+        "Postgres is shared, so the console makes no key for it: run `quarterdeck keys new`, keep its line safe, \
+         and give it to every replica as `vault_key_file` or `vault_keys`"
+    )]
+    NoKey,
+    #[error("the key file {}: {why}", path.display())]
+    File { path: PathBuf, why: String },
+    #[error("the key ring cannot be compared with the database: {0}")]
+    Store(#[from] StoreError),
+}
