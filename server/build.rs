@@ -3,6 +3,9 @@
 //! `QUARTERDECK_ASSETS_DIR`, else `target/site/assets` of the workspace when it is there, holds a
 //! `manifest.json` (logical name → `path`, the hashed file name) and the files, each with `.br` and `.gz`
 //! beside it. Without such a directory the table is empty and the server still builds.
+//!
+//! Under `cargo leptos`, which makes the files while this runs and again without it, nothing is embedded: the
+//! server is told the folders and reads the files as they are.
 
 #![expect(
     clippy::disallowed_methods,
@@ -21,8 +24,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=QUARTERDECK_ASSETS_DIR");
     println!("cargo::rerun-if-env-changed=QUARTERDECK_COMMIT");
+    println!("cargo::rerun-if-env-changed=LEPTOS_OUTPUT_NAME");
     println!("cargo::rustc-env=QUARTERDECK_COMMIT={}", commit());
-    let table = match directory() {
+    let watched = watched_folders();
+    let table = match directory().filter(|_| watched.is_empty()) {
         Some(directory) => match table(&directory) {
             Ok(table) => table,
             Err(why) => {
@@ -33,8 +38,25 @@ fn main() {
         None => String::new(),
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("assets.rs");
-    let code = format!("pub const FILES: &[super::File] = &[\n{table}];\n");
+    let folders: Vec<String> = watched.iter().map(|folder| literal(folder)).collect();
+    let code = format!(
+        "pub const FILES: &[super::File] = &[\n{table}];\npub const FOLDERS: &[&str] = &[{}];\n",
+        folders.join(", ")
+    );
     fs::write(&out, code).expect("OUT_DIR can be written");
+}
+
+/// Where `cargo leptos` puts what it makes, and where it takes the rest from; none without it.
+fn watched_folders() -> Vec<PathBuf> {
+    let (Some(site), Some(package), Some(crate_folder)) = (
+        env::var_os("LEPTOS_SITE_ROOT").filter(|_| env::var_os("LEPTOS_OUTPUT_NAME").is_some()),
+        env::var_os("LEPTOS_SITE_PKG_DIR"),
+        env::var_os("CARGO_MANIFEST_DIR"),
+    ) else {
+        return Vec::new();
+    };
+    let root = PathBuf::from(crate_folder).join("..");
+    vec![root.join(site).join(package), root.join("style/static")]
 }
 
 fn directory() -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 // Every page in light and dark, wide and narrow: axe finds nothing, nothing sticks out sideways, and a picture
 // is kept beside the run (results/screens), for people to look at.
 import { expectNoAxeFindings } from './support/axe.ts';
+import { Console } from './support/console.ts';
 import { expect, routes, test } from './support/page.ts';
 
 const pages: Record<string, string> = {
@@ -34,3 +35,32 @@ for (const [name, path] of Object.entries(pages)) {
     }
   }
 }
+
+// What people and programs put into a name: markup, text that runs the other way, words without an end.
+const hostile = [
+  'cluster:<script>document.title = "taken over"</script><img src=x onerror="document.title = 1">',
+  'cluster:\u202e\u05d1\u05d3\u05d9\u05e7\u05d4 \u0645\u0631\u062d\u0628\u0627 backwards',
+  `cluster:${'x'.repeat(190)}`,
+];
+
+test('what is hostile or long stays text, and stays in its place', async ({ page }, info) => {
+  const own = await Console.start();
+  try {
+    const ids: number[] = [];
+    for (const target of hostile) ids.push(await own.selfCheck(target));
+    for (const [width, viewport] of Object.entries(widths)) {
+      await page.setViewportSize(viewport);
+      for (const path of [routes.runs, ...ids.map(routes.run)]) {
+        await page.goto(own.url + path);
+        await expect(page).toHaveTitle(/Quarterdeck$/);
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(overflow, `${path}, ${width}: pixels that stick out sideways`).toBeLessThanOrEqual(0);
+      }
+      await page.goto(own.url + routes.runs);
+      for (const target of hostile) await expect(page.getByText(target, { exact: true })).toBeVisible();
+      await page.screenshot({ path: `results/screens/${info.project.name}/hostile-${width}.png`, fullPage: true });
+    }
+  } finally {
+    await own.stop();
+  }
+});

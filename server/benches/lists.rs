@@ -20,6 +20,7 @@ use server::{
     clock::Clock,
     operations::seeding,
     store::{Db, Dialect, Sql, StoreConfig, testing::Engine},
+    vault::TEST_KEYS,
 };
 
 const SIZES: [i64; 3] = [1_000, 100_000, 1_000_000];
@@ -140,6 +141,7 @@ impl Console {
             // The limit on searches would be measured otherwise.
             .args(["serve", "--log-level", "warn", "--search-rate", "100000"])
             .args(["--listen", &listen, "--metrics-listen", &metrics, "--database-url", url])
+            .env("QUARTERDECK_VAULT_KEYS", TEST_KEYS)
             .stdout(Stdio::null())
             .spawn()
             .expect("the console starts");

@@ -18,6 +18,7 @@ use crate::{
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
+    vault::Vault,
     web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
 };
 
@@ -27,6 +28,7 @@ pub struct Console {
     pub clock: Clock,
     pub rng: Rng,
     pub db: Db,
+    pub vault: Vault,
     pub feed: Feed,
     pub gate: Arc<dyn Gate>,
     pub callers: Arc<dyn Callers>,
@@ -47,6 +49,7 @@ pub struct Parts {
     pub clock: Clock,
     pub rng: Rng,
     pub db: Db,
+    pub vault: Vault,
     /// None for those that the configuration asks for.
     pub callers: Option<Arc<dyn Callers>>,
 }
@@ -54,7 +57,8 @@ pub struct Parts {
 impl Console {
     /// Wires everything; starts nothing yet.
     pub async fn open(parts: Parts) -> Result<&'static Self, StoreError> {
-        let Parts { config, clock, rng, db, callers } = parts;
+        let Parts { config, clock, rng, db, vault, callers } = parts;
+        db.chain_with(vault.chain());
         app::paths::set_base(config.base());
         let gate: Arc<dyn Gate> = Arc::new(AuditedGate::new(db.clone()));
         let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
@@ -79,6 +83,7 @@ impl Console {
             clock,
             rng,
             db,
+            vault,
         })))
     }
 

@@ -18,6 +18,11 @@ fn main() -> ExitCode {
             telemetry::start(&config);
             runtime.block_on(cli::serve(*config)).map(|()| true)
         }
+        config::Command::NewKey => {
+            cli::new_key();
+            Ok(true)
+        }
+        config::Command::ListKeys(config) => runtime.block_on(cli::list_keys(&config)),
         config::Command::Migrate { config, check } => {
             runtime.block_on(cli::migrate(&config, check))
         }

@@ -68,11 +68,11 @@ export class Console {
   }
 
   /** Starts one self-check through the API and waits until it has ended. */
-  async selfCheck(): Promise<number> {
+  async selfCheck(target?: string): Promise<number> {
     const answer = await fetch(`${this.url}/api/v1/operations`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ type: 'system.self_check' }),
+      body: JSON.stringify({ type: 'system.self_check', target }),
     });
     if (answer.status !== 201) throw new Error(`start answered ${answer.status}: ${await answer.text()}`);
     const { id } = (await answer.json()) as { id: number };

@@ -16,6 +16,7 @@ use crate::{
     console::{Console, Parts, store_config},
     routes,
     store::{Db, Dialect},
+    vault,
     web::{listener, stack, stack::Stack},
 };
 
@@ -113,7 +114,9 @@ async fn open(config: Config) -> anyhow::Result<&'static Console> {
         }
     }
     db.check_schema().await.context("the database does not fit this version")?;
-    let parts = Parts { config, clock, rng: Rng::system(), db, callers: None };
+    let rng = Rng::system();
+    let vault = vault::open_for(&config, &db, &rng).await?;
+    let parts = Parts { config, clock, rng, db, vault, callers: None };
     Ok(Console::open(parts).await?)
 }
 

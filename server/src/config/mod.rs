@@ -10,7 +10,7 @@ mod settings;
 mod sources;
 mod values;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
@@ -20,11 +20,15 @@ pub use values::{LogFormat, PublicUrl, Upstream};
 
 use sources::{Given, Reader};
 
+use crate::vault::KeyRing;
+
 /// What the command line asks for.
 #[derive(Clone, Debug)]
 pub enum Command {
     Serve(Box<Config>),
     Migrate { config: Box<Config>, check: bool },
+    NewKey,
+    ListKeys(Box<Config>),
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ pub struct Config {
     pub database_url: String,
     pub database_connections: u32,
     pub statement_timeout: Duration,
+    /// None for the file beside the SQLite file.
+    pub vault_key_file: Option<PathBuf>,
+    /// The key ring itself, instead of a file.
+    pub vault_keys: Option<KeyRing>,
     pub max_body_bytes: usize,
     pub request_timeout: Duration,
     pub shutdown_grace: Duration,
@@ -82,6 +90,8 @@ impl Config {
             database_url: read.value("database_url", values::database_url),
             database_connections: read.value("database_connections", values::number::<2, 200>),
             statement_timeout: read.value("statement_timeout", values::seconds::<1, 600>),
+            vault_key_file: read.optional("vault_key_file", values::file),
+            vault_keys: read.optional("vault_keys", values::key_ring),
             max_body_bytes: read.value("max_body_bytes", values::bytes),
             request_timeout: read.value("request_timeout", values::seconds::<1, 600>),
             shutdown_grace: read.value("shutdown_grace", values::seconds::<0, 600>),
@@ -134,6 +144,10 @@ impl Config {
             let why = "is plain http: whoever listens on the way can read sessions and act with them. \
                        Publish it over https, or set `insecure_http` if you mean it";
             faults.push(Fault::of("public_url", format!("{} {why}", url.origin)));
+        }
+        if self.vault_keys.is_some() && self.vault_key_file.is_some() {
+            let why = "stands beside `vault_key_file`, and only one of them can be the key ring";
+            faults.push(Fault::of("vault_keys", why));
         }
         let mut names: Vec<&str> = self.upstreams.iter().map(|u| u.name.as_str()).collect();
         names.sort_unstable();

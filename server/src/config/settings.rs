@@ -277,6 +277,24 @@ pub const SETTINGS: &[Setting] = &[
         "2",
         "How long one statement of a request may take before it is given up.",
     ),
+    single(
+        STORAGE,
+        "vault_key_file",
+        "FILE",
+        "",
+        "The key ring that seals secrets and chains the audit log. For SQLite, PATH.key unless set, made on the \
+         first start; for Postgres, made by you from `quarterdeck keys new`.",
+    ),
+    Setting {
+        secret: true,
+        ..single(
+            STORAGE,
+            "vault_keys",
+            "RING",
+            "",
+            "The key ring itself instead of a file, best by its variable: lines of `id base64`, the first is active.",
+        )
+    },
     single(LIMITS, "max_body_bytes", "BYTES", "1048576", "The largest request body that is taken."),
     single(
         LIMITS,
@@ -369,5 +387,17 @@ pub fn command() -> Command {
             Command::new("migrate")
                 .about("Bring the database to this version's schema, under a lock")
                 .arg(check),
+        )
+        .subcommand(
+            Command::new("keys")
+                .about("The key ring: print a new key, or list the keys in use")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .subcommand(Command::new("new").about(
+                    "Print a fresh line for the key ring; put first, it becomes the active key",
+                ))
+                .subcommand(Command::new("list").about(
+                    "List the keys of the ring and of the database by name; end with 1 when the ring lacks one",
+                )),
         )
 }

@@ -259,11 +259,18 @@ pub fn read(
     let matches = command().try_get_matches_from(args)?;
     // A global argument is known to the innermost subcommand, wherever it was written.
     let (name, inner) = matches.subcommand().unwrap_or(("serve", &matches));
+    let (name, inner) = match (name, inner.subcommand()) {
+        // Needs no configuration, and makes what a configuration may lack.
+        ("keys", Some(("new", _))) => return Ok(Command::NewKey),
+        (_, Some((_, innermost))) => (name, innermost),
+        (_, None) => (name, inner),
+    };
     let config = config(inner, environment)
         .map_err(|faults| command().error(ErrorKind::ValueValidation, faults))?;
     let config = Box::new(config);
     Ok(match name {
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
+        "keys" => Command::ListKeys(config),
         _ => Command::Serve(config),
     })
 }

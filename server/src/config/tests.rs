@@ -131,6 +131,33 @@ fn a_password_is_never_repeated() {
 }
 
 #[test]
+fn a_key_ring_is_read_once_and_never_repeated() {
+    let line = "k-1 cXVhcnRlcmRlY2sgdGVzdCByaW5nLCBub3Qgc2VjcmU=";
+    let config = serve(&[], [("QUARTERDECK_VAULT_KEYS", line)]).expect("one key");
+    let shown = format!("{config:?}");
+    assert!(shown.contains("k-1") && !shown.contains("cXVh"), "{shown}");
+    for wrong in [&line[..20], &line[4..], "# nothing"] {
+        let refused = serve(&[], [("QUARTERDECK_VAULT_KEYS", wrong)]).expect_err(wrong);
+        assert!(refused.contains("vault_keys (from QUARTERDECK_VAULT_KEYS)"), "{refused}");
+        assert!(refused.contains("quarterdeck keys new") && !refused.contains("cXVh"), "{refused}");
+    }
+    let both = serve(&["--vault-key-file", "a.key"], [("QUARTERDECK_VAULT_KEYS", line)]);
+    assert!(both.expect_err("two rings").contains("only one of them"));
+}
+
+#[test]
+fn a_new_key_needs_no_configuration_and_the_list_has_one() {
+    let wrong = Environment::from_pairs([("QUARTERDECK_VAULT_KEYS", "x")]);
+    assert!(matches!(read(["quarterdeck", "keys", "new"], &wrong), Ok(Command::NewKey)));
+    let args = ["quarterdeck", "keys", "list", "--database-url", "sqlite:mine.db"];
+    match read(args, &Environment::default()) {
+        Ok(Command::ListKeys(config)) => assert_eq!(config.database_url, "sqlite:mine.db"),
+        other => panic!("{other:?}"),
+    }
+    assert!(read(["quarterdeck", "keys"], &Environment::default()).is_err());
+}
+
+#[test]
 fn our_own_variable_wins_over_the_customary_one() {
     let environment =
         [("DATABASE_URL", "postgres://a@h/a"), ("QUARTERDECK_DATABASE_URL", "sqlite:mine.db")];

@@ -3,11 +3,14 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use ipnet::IpNet;
 use url::Url;
+
+use crate::vault::KeyRing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -107,6 +110,15 @@ pub fn database_url(text: &str) -> Read<String> {
     } else {
         Err("must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned())
     }
+}
+
+pub fn file(text: &str) -> Read<PathBuf> {
+    if text.ends_with('/') { want("the path of a file") } else { Ok(PathBuf::from(text)) }
+}
+
+/// Silent about the value: it is nothing but secret.
+pub fn key_ring(text: &str) -> Read<KeyRing> {
+    KeyRing::parse(text).map_err(|error| error.to_string())
 }
 
 pub fn public_url(text: &str) -> Read<PublicUrl> {

@@ -47,6 +47,14 @@ impl StoreConfig {
         Self { url: url.into(), ..Self::default() }
     }
 
+    /// The SQLite file; none for Postgres.
+    pub fn sqlite_file(&self) -> Result<Option<PathBuf>, StoreError> {
+        match self.target()? {
+            Target::Sqlite(path) => Ok(Some(path)),
+            Target::Postgres(_) => Ok(None),
+        }
+    }
+
     /// What the URL names; the error says what it should have been, and never repeats a password.
     pub(super) fn target(&self) -> Result<Target, StoreError> {
         let (scheme, rest) = self.url.split_once(':').unwrap_or(("", &self.url));

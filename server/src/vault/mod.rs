@@ -15,8 +15,11 @@
 
 mod chain;
 mod error;
+mod file;
+mod open;
 mod ring;
 mod seal;
+mod store;
 
 use std::fmt;
 
@@ -24,8 +27,10 @@ use zeroize::Zeroizing;
 
 pub use chain::{ChainKey, ChainKeys};
 pub use error::VaultError;
+pub use open::{find_ring, open_for};
 pub use ring::KeyRing;
 pub use seal::Place;
+pub use store::{Recorded, recorded};
 
 use crate::{clock::Rng, store::Db};
 
@@ -44,8 +49,9 @@ pub struct Vault {
 impl Vault {
     /// Checks the ring against the store, which knows each key's check value, and records keys that are new.
     /// Refuses a ring that lacks a key which the store knows, or has other bytes under its name.
-    pub async fn open(ring: KeyRing, _db: &Db, rng: &Rng) -> Result<Self, VaultError> {
-        Ok(Self { ring, rng: rng.clone() })
+    pub async fn open(keys: KeyRing, db: &Db, rng: &Rng) -> Result<Self, VaultError> {
+        store::agree(&keys, db, rng).await?;
+        Ok(Self { ring: keys, rng: rng.clone() })
     }
 
     /// A fixed ring and no store.

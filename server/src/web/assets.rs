@@ -1,7 +1,10 @@
 //! The files that a page loads, inside the binary. Their names change with their content, so whoever has
 //! one may keep it for ever.
+//!
+//! A binary that `cargo leptos watch` made has none inside: there they are read from its folders at each request,
+//! and nobody keeps them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use app::{paths, request::Assets as PageAssets};
 use axum::{
@@ -50,9 +53,10 @@ impl Assets {
 
     pub fn new(files: &[File]) -> Self {
         let url = |logical: &str| {
-            let name = files.iter().find(|file| file.logical == logical);
+            let name = files.iter().find(|file| file.logical == logical).map(|file| file.name);
             // Without the file the address leads nowhere, and says which one is missing.
-            format!("{}/assets/{}", paths::base(), name.map_or(logical, |file| file.name))
+            let name = name.unwrap_or_else(|| on_disk(logical));
+            format!("{}/assets/{name}", paths::base())
         };
         let page = PageAssets {
             css: url("quarterdeck.css"),
@@ -67,23 +71,24 @@ impl Assets {
         self.page.clone()
     }
 
-    /// For the self-check: whether each file that pages load is built in.
+    /// For the self-check: whether each file that pages load is there.
     pub fn check() -> Result<String, String> {
-        const LOADED: [&str; 4] =
-            ["quarterdeck.css", "quarterdeck.js", "quarterdeck_bg.wasm", "favicon.svg"];
-        let has = |name: &str| {
-            embedded::FILES.iter().any(|file| file.logical == name && !file.plain.is_empty())
+        let folders = !embedded::FOLDERS.is_empty();
+        let has = |name: &str| match folders {
+            true => find(on_disk(name)).is_some(),
+            false => {
+                embedded::FILES.iter().any(|file| file.logical == name && !file.plain.is_empty())
+            }
         };
         let missing: Vec<&str> = LOADED.into_iter().filter(|name| !has(name)).collect();
-        if missing.is_empty() {
-            let bytes: usize = embedded::FILES.iter().map(|file| file.plain.len()).sum();
-            return Ok(format!(
-                "{} files, {} kB, are built in.",
-                embedded::FILES.len(),
-                bytes / 1000
-            ));
+        if !missing.is_empty() {
+            return Err(format!("Not there for pages to load: {}.", missing.join(", ")));
         }
-        Err(format!("Not built into this program: {}.", missing.join(", ")))
+        if folders {
+            return Ok(format!("{} files are read from disk.", LOADED.len()));
+        }
+        let bytes: usize = embedded::FILES.iter().map(|file| file.plain.len()).sum();
+        Ok(format!("{} files, {} kB, are built in.", embedded::FILES.len(), bytes / 1000))
     }
 
     /// How many there are; none in a binary built without.
@@ -92,11 +97,42 @@ impl Assets {
     }
 }
 
+/// What a page cannot do without.
+const LOADED: [&str; 4] =
+    ["quarterdeck.css", "quarterdeck.js", "quarterdeck_bg.wasm", "favicon.svg"];
+
+/// How `cargo leptos` names it.
+fn on_disk(logical: &str) -> &str {
+    if embedded::FOLDERS.is_empty() || logical != "quarterdeck_bg.wasm" {
+        return logical;
+    }
+    "quarterdeck.wasm"
+}
+
+/// One of the files that pages load, and no other, where `cargo leptos` left it.
+fn find(name: &str) -> Option<PathBuf> {
+    LOADED.into_iter().find(|loaded| on_disk(loaded) == name)?;
+    embedded::FOLDERS.iter().map(|folder| PathBuf::from(folder).join(name)).find(|p| p.exists())
+}
+
+async fn read(name: &str) -> Result<Response, Failed> {
+    let path = find(name).ok_or(ApiError::NotFound(Thing::Page))?;
+    let bytes = tokio::fs::read(path).await.map_err(Failed::internal)?;
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
 pub async fn serve(
     State(console): State<&'static Console>,
     PathText(name): PathText,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
+    if !embedded::FOLDERS.is_empty() {
+        return read(&name).await;
+    }
     let file = console.assets.by_name.get(name.as_str());
     let file = file.ok_or(ApiError::NotFound(Thing::Page))?;
     let (encoding, bytes) = choose(file, &headers);

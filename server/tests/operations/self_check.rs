@@ -66,7 +66,7 @@ async fn one_failed_check_fails_the_run_and_the_others_run_all_the_same() {
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         drop(listener);
         let upstreams = vec![Upstream { name: "prometheus".to_owned(), url }];
-        let assets = || Err("Not built into this program: quarterdeck.css.".to_owned());
+        let assets = || Err("Not there for pages to load: quarterdeck.css.".to_owned());
         let broken = self_check::Deps { assets, upstreams, ..deps(&engine.db) };
         let detail = check(&engine.db, broken).await;
         let statuses: Vec<_> = detail.steps.iter().map(|step| step.status).collect();
@@ -74,7 +74,7 @@ async fn one_failed_check_fails_the_run_and_the_others_run_all_the_same() {
         assert_eq!(statuses, [good, good, good, bad, bad]);
         assert_eq!(
             detail.run.error_summary.as_deref(),
-            Some("Assets: Not built into this program: quarterdeck.css. (2 of 5 checks failed)")
+            Some("Assets: Not there for pages to load: quarterdeck.css. (2 of 5 checks failed)")
         );
         let said = detail.steps[4].detail.as_deref().unwrap_or_default();
         assert!(said.contains("prometheus: unavailable, ") && said.contains("refused"), "{said}");

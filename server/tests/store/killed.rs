@@ -10,6 +10,7 @@ use server::{
     clock::Clock,
     journal::AuditRow,
     store::{Db, Sql, StoreConfig, testing},
+    vault::ChainKeys,
 };
 
 const URL: &str = "QUARTERDECK_TEST_CHILD_URL";
@@ -21,6 +22,7 @@ const ENOUGH: i64 = 25;
 async fn child_that_writes_until_it_is_killed() {
     let url = std::env::var(URL).expect("the database to write to");
     let db = Db::open(&StoreConfig::at(url), Clock::system()).await.expect("opens");
+    db.chain_with(ChainKeys::for_tests());
     for n in 1.. {
         let mut tx = db.begin().await.expect("a transaction");
         for half in [1_i64, 2] {

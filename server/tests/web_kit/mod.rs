@@ -18,6 +18,7 @@ use server::{
     identity::{AuditedGate, Callers},
     routes,
     store::{Dialect, testing::Engine},
+    vault::Vault,
     web::{Routes, arrival::Arrival, stack::Stack},
 };
 
@@ -77,7 +78,8 @@ impl Kit {
             Who::Holding(capabilities) => Some(Arc::new(Always(Some(caller(capabilities))))),
         };
         let db = engine.db.clone();
-        let parts = Parts { config, clock, rng: Rng::seeded(7), db, callers };
+        let parts =
+            Parts { config, clock, rng: Rng::seeded(7), db, vault: Vault::for_tests(), callers };
         let console = Console::open(parts).await.expect("a fresh database opens");
         let stack = Stack::new(console, add(routes::all())).expect("the table fits");
         Self { console, stack, _engine: engine }

@@ -305,7 +305,7 @@ fn empty(page: &Page<OperationRun>, query: &ListQuery) -> AnyView {
 fn row(run: &OperationRun, clock: &Clockface) -> impl IntoView + use<> {
     let (id, label) = (run.id, run.type_label.clone());
     let target = run.target_label.clone().or_else(|| run.target.clone());
-    let target = target.map(|target| view! { <span class="mono dim">{target}</span> });
+    let target = target.map(|target| view! { <span class="short mono dim">{target}</span> });
     let why = run.error_summary.clone().map(|why| view! { <div class="why bad">{why}</div> });
     let place = match &run.tenant {
         Some(tenant) => format!("{} / {}", run.workspace.name, tenant.name),
@@ -323,14 +323,18 @@ fn row(run: &OperationRun, clock: &Clockface) -> impl IntoView + use<> {
                 {target}
                 {why}
             </td>
-            <td>{place}</td>
+            <td>
+                <span class="short">{place}</span>
+            </td>
             <td>
                 <RunStatus status=run.status />
             </td>
             <td>
                 <OutcomeBadge outcome=run.outcome />
             </td>
-            <td>{initiator(run)}</td>
+            <td>
+                <span class="short">{initiator(run)}</span>
+            </td>
             <td class="num">
                 <Moment at=run.created_at clock=clock.clone() />
             </td>
