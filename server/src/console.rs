@@ -11,6 +11,7 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit::Heads,
     clock::{Clock, Rng},
     config::Config,
     events::{Feed, StreamState},
@@ -97,6 +98,12 @@ impl Console {
             Ok(self.feed.run(stop).await?)
         });
         self.operations.spawn(&self.tasks, self.config.workers);
+        if let Some(chain) = self.db.chain().cloned() {
+            self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
+                let heads = Heads::new(self.db.clone(), chain.clone());
+                async move { Ok(heads.run(stop).await?) }
+            });
+        }
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -121,6 +128,9 @@ const STORE_UPKEEP: &str =
 /// The replay window of live pages (DECIDED 25).
 const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
 const EVENTS_KEPT: i64 = 100_000;
+
+const AUDIT_HEAD: &str =
+    "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
 
 const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
      at once or within a second.";

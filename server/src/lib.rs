@@ -4,6 +4,7 @@
 //! above it in DESIGN §2. `console` is the one place where they are wired together.
 
 pub mod api;
+pub mod audit;
 pub mod chart;
 pub mod cli;
 pub mod clock;

@@ -18,6 +18,9 @@ fn main() -> ExitCode {
             telemetry::start(&config);
             runtime.block_on(cli::serve(*config)).map(|()| true)
         }
+        config::Command::AuditVerify { config, ask } => {
+            return runtime.block_on(cli::audit_verify(&config, ask));
+        }
         config::Command::NewKey => {
             cli::new_key();
             Ok(true)

@@ -27,8 +27,18 @@ use crate::vault::KeyRing;
 pub enum Command {
     Serve(Box<Config>),
     Migrate { config: Box<Config>, check: bool },
+    AuditVerify { config: Box<Config>, ask: AuditAsk },
     NewKey,
     ListKeys(Box<Config>),
+}
+
+/// Which part of the audit chain to verify, and against what.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditAsk {
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+    /// A line of the log with a signed head.
+    pub head: Option<String>,
 }
 
 #[derive(Clone, Debug)]

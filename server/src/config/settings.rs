@@ -388,6 +388,7 @@ pub fn command() -> Command {
                 .about("Bring the database to this version's schema, under a lock")
                 .arg(check),
         )
+        .subcommand(audit())
         .subcommand(
             Command::new("keys")
                 .about("The key ring: print a new key, or list the keys in use")
@@ -400,4 +401,34 @@ pub fn command() -> Command {
                     "List the keys of the ring and of the database by name; end with 1 when the ring lacks one",
                 )),
         )
+}
+
+fn audit() -> Command {
+    let row = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("SEQ")
+            .value_parser(clap::value_parser!(i64).range(1..))
+            .help(help)
+    };
+    let head = Arg::new("head")
+        .long("head")
+        .value_name("LINE")
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("A line of the log with a signed head: the chain must still contain it");
+    let verify = Command::new("verify")
+        .about("Verify the audit chain, and name the first row that is not as it was written")
+        .long_about(
+            "Verify the audit chain, and name the first row that is not as it was written. Only reads, also \
+             beside a running console. Needs the key ring of the console.\n\n\
+             Ends with 0 when the chain is whole, 1 when it is broken, 2 when it could not be checked.",
+        )
+        .arg(row("from", "The first row to look at; it must follow the row before it [default: the first]"))
+        .arg(row("to", "The last row to look at [default: the last]"))
+        .arg(head);
+    Command::new("audit")
+        .about("Verify the audit chain")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(verify)
 }

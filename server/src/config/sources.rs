@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 use clap::{ArgMatches, error::ErrorKind};
 
 use super::{
-    Command, Config,
+    AuditAsk, Command, Config,
     settings::{Kind, PREFIX, SETTINGS, Setting, command},
 };
 
@@ -269,10 +269,19 @@ pub fn read(
         .map_err(|faults| command().error(ErrorKind::ValueValidation, faults))?;
     let config = Box::new(config);
     Ok(match name {
+        "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
         "keys" => Command::ListKeys(config),
         _ => Command::Serve(config),
     })
+}
+
+fn audit_ask(matches: &ArgMatches) -> AuditAsk {
+    AuditAsk {
+        from: matches.get_one("from").copied(),
+        to: matches.get_one("to").copied(),
+        head: matches.get_one::<String>("head").cloned(),
+    }
 }
 
 fn config(matches: &ArgMatches, environment: &Environment) -> Result<Config, Faults> {

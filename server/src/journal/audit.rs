@@ -1,15 +1,7 @@
-//! The audit row, and appending it.
-//!
-//! `seq` comes from `audit_head`, whose row is locked until the commit: one chain without gaps, whoever writes.
-//! The hash columns stay empty until there is a key ring to make them with.
+//! The audit row: what a change says of itself. `chain` appends it.
 
-use app::{
-    identity::{Caller, Capability},
-    time::Micros,
-};
+use app::identity::{Caller, Capability};
 use serde_json::Value as Json;
-
-use crate::store::{Sql, StoreError, Tx};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -140,65 +132,4 @@ impl AuditRow {
         }
         self
     }
-}
-
-const COLUMNS: &str = "INSERT INTO audit_log (seq, at, actor_kind, actor_id, actor_name, on_behalf_of, \
-     service_identity, action, target_kind, target_id, target_label, workspace_id, capability, decision, \
-     reason, request_id, correlation_id, session_hash, address, details) VALUES ";
-
-/// Called by [`Tx::commit`] alone: from here to the commit everybody else's audit rows wait.
-pub(crate) async fn append(tx: &mut Tx, rows: Vec<AuditRow>) -> Result<(), StoreError> {
-    let at = tx.now().await?;
-    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let sql = Sql::new("UPDATE audit_head SET seq = seq + ")
-        .arg(count)
-        .push(" WHERE id = 1 RETURNING seq");
-    let last = tx.fetch_one(sql).await?.i64("seq")?;
-    let mut sql = Sql::new(COLUMNS);
-    for (seq, row) in (last - count + 1..).zip(rows) {
-        let comma = if seq == last - count + 1 { "" } else { ", " };
-        sql = sql.push(comma).append(values(seq, at, row));
-    }
-    tx.execute(sql).await.map(|_| ())
-}
-
-fn values(seq: i64, at: Micros, row: AuditRow) -> Sql {
-    Sql::new("(")
-        .arg(seq)
-        .push(", ")
-        .arg(at)
-        .push(", ")
-        .append(texts([
-            Some(row.actor_kind.to_owned()),
-            Some(row.actor_id),
-            Some(row.actor_name),
-            row.on_behalf_of,
-            row.service_identity,
-            Some(row.action.to_owned()),
-            row.target_kind.map(str::to_owned),
-            row.target_id,
-            row.target_label,
-        ]))
-        .push(", ")
-        .arg(row.workspace_id)
-        .push(", ")
-        .append(texts([
-            row.capability.map(|capability| capability.as_str().to_owned()),
-            Some(row.decision.as_str().to_owned()),
-            row.reason,
-            Some(row.request_id),
-            Some(row.correlation_id),
-            row.session_hash,
-            row.address,
-            Some(row.details.to_string()),
-        ]))
-        .push(")")
-}
-
-fn texts<const N: usize>(values: [Option<String>; N]) -> Sql {
-    let mut sql = Sql::default();
-    for (n, value) in values.into_iter().enumerate() {
-        sql = sql.push(if n == 0 { "" } else { ", " }).arg(value);
-    }
-    sql
 }

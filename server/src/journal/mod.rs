@@ -4,7 +4,9 @@
 //! through [`events::publish`]. Reading either is the work of `audit` and of `events`.
 
 mod audit;
+mod chain;
+pub mod encoding;
 pub mod events;
 
-pub(crate) use audit::append;
 pub use audit::{AuditRow, Decision};
+pub(crate) use chain::append;

@@ -71,6 +71,15 @@ impl Dialect {
         }
     }
 
+    /// Two changes of different tables, in as few statements as the engine can: Postgres waits for the network
+    /// after each, and whoever waits for our locks waits along.
+    pub fn together(self, one: Sql, other: Sql) -> Vec<Sql> {
+        match self {
+            Self::Sqlite => vec![one, other],
+            Self::Postgres => vec![Sql::new("WITH one AS (").append(one).push(") ").append(other)],
+        }
+    }
+
     /// Before a statement whose plan is asked for.
     pub const fn explain(self) -> &'static str {
         match self {

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// Exactly one row was expected.
     #[error("no row where one was expected")]
     NoRow,
+    /// Audit rows were to be committed before the key ring was opened; none is written outside the chain.
+    #[error("audit rows cannot be written: this store was given no chain key")]
+    NoChain,
     #[error("text with a NUL byte cannot be stored")]
     NulInText,
     #[error(transparent)]

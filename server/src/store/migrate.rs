@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_base", 1),
     migration!(2, "0002_operations", 1),
     migration!(3, "0003_vault", 1),
+    migration!(4, "0004_audit", 1),
 ];
 
 /// The schema that this program was written for.

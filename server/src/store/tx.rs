@@ -12,7 +12,10 @@ use super::{
     faults::under,
     query::{self, Statement},
 };
-use crate::journal::{self, AuditRow};
+use crate::{
+    journal::{self, AuditRow},
+    vault::ChainKeys,
+};
 
 pub struct Tx {
     inner: Inner,
@@ -45,6 +48,11 @@ impl Tx {
 
     pub fn dialect(&self) -> Dialect {
         self.db.dialect()
+    }
+
+    /// What audit rows are chained with.
+    pub(crate) fn chain(&self) -> Option<&ChainKeys> {
+        self.db.chain()
     }
 
     /// How many rows the statement changed.

@@ -1,0 +1,282 @@
+//! Walks the chain from row to row and names the first that is not as it was written, and why.
+//!
+//! Reads by number, a page at a time, so that memory stays the same however long the chain is and writers are
+//! not kept waiting. What is appended meanwhile is not looked at.
+
+use app::time::Micros;
+
+use super::{
+    SignedHead,
+    head::Doubt,
+    store::{self, Ends, Link, StoredHead},
+};
+use crate::{
+    journal::encoding::{Hash, START, VERSION},
+    store::{Db, StoreError},
+    vault::ChainKeys,
+};
+
+const PAGE: i64 = 500;
+
+/// What to verify: all of it, unless told otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+    /// A signed head from outside the database, such as a line of the log.
+    pub head: Option<SignedHead>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Whole(Whole),
+    Broken(Broken),
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    pub rows: u64,
+    /// The last row's number.
+    pub last: i64,
+    /// How many signed heads the rows were compared with.
+    pub heads: u64,
+}
+
+/// The first row that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("row {seq} {fault}")]
+pub struct Broken {
+    pub seq: i64,
+    pub fault: Fault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("is missing: the next row there is {next}")]
+    Gap { next: i64 },
+    #[error("stands before the first row")]
+    BeforeFirst,
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    #[error("has no hash, or only a part of its place in the chain")]
+    Unchained,
+    #[error("was written in encoding {0}, which this version does not know")]
+    UnknownVersion(i64),
+    #[error("names the key {0:?}, which the key ring does not have")]
+    UnknownKey(String),
+    #[error("was changed: its hash is not the hash of what stands in it")]
+    Hash,
+    #[error("does not follow the row before it: it names another hash than that row has")]
+    Prev,
+    #[error("is missing: audit_head says that there are {head} rows")]
+    CutTail { head: i64 },
+    #[error("stands after the last row: audit_head says that there are {head} rows")]
+    BeyondHead { head: i64 },
+    #[error("has another hash than audit_head says")]
+    HeadHash,
+    #[error("is missing: a head signed at {at} says that there were {seq} rows")]
+    SignedCutTail { at: Micros, seq: i64 },
+    #[error("has another hash than the head signed at {at}")]
+    SignedHash { at: Micros },
+    #[error("has a signed head of its own whose signature is not ours")]
+    Signature,
+}
+
+/// Why nothing can be said of the chain.
+#[derive(Debug, thiserror::Error)]
+pub enum Unverified {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no row {asked}: the chain ends with row {last}")]
+    NoSuchRow { asked: i64, last: i64 },
+    #[error("the rows would end before they begin: --from {from} --to {to}")]
+    Backwards { from: i64, to: i64 },
+    #[error("the given head was signed with the key {0:?}, which the key ring does not have")]
+    HeadKey(String),
+    #[error("the given head is not one that this key ring signed")]
+    HeadSignature,
+}
+
+pub async fn verify(db: &Db, chain: &ChainKeys, ask: &Ask) -> Result<Verdict, Unverified> {
+    if let Some(head) = &ask.head {
+        head.check(chain).map_err(|doubt| match doubt {
+            Doubt::UnknownKey => Unverified::HeadKey(head.key_id.clone()),
+            Doubt::OtherSignature => Unverified::HeadSignature,
+        })?;
+    }
+    let ends = store::ends(db).await?;
+    let from = ask.from.unwrap_or(1);
+    // What stands beyond the head is looked at as well: it must not be there.
+    let last = ends.head.max(ends.last);
+    let to = ask.to.unwrap_or(last);
+    for asked in [ask.from, ask.to].into_iter().flatten() {
+        if asked < 1 || asked > last {
+            return Err(Unverified::NoSuchRow { asked, last });
+        }
+    }
+    if ask.from.is_some() && from > to {
+        return Err(Unverified::Backwards { from, to });
+    }
+    let mut walk = Walk::begin(db, chain, &ends, from).await?;
+    if let Some(broken) = walk.run(to, ask).await? {
+        return Ok(Verdict::Broken(broken));
+    }
+    let Walk { rows, heads, next, .. } = walk;
+    Ok(Verdict::Whole(Whole { rows, heads, last: next - 1 }))
+}
+
+/// The way along the chain: what comes next, and what it must follow.
+struct Walk<'a> {
+    db: &'a Db,
+    chain: &'a ChainKeys,
+    ends: &'a Ends,
+    next: i64,
+    /// None when the row before is not looked at and could not be found.
+    prev: Option<Hash>,
+    /// The last row read, which may stand before the first.
+    read: i64,
+    rows: u64,
+    heads: u64,
+}
+
+impl<'a> Walk<'a> {
+    async fn begin(
+        db: &'a Db,
+        chain: &'a ChainKeys,
+        ends: &'a Ends,
+        from: i64,
+    ) -> Result<Self, StoreError> {
+        let (prev, read) = if from <= 1 {
+            (Some(START), i64::MIN)
+        } else {
+            let before = store::find_hash(db, from - 1).await?;
+            (before.and_then(|hash| hash.try_into().ok()), from - 1)
+        };
+        Ok(Self { db, chain, ends, next: from, prev, read, rows: 0, heads: 0 })
+    }
+
+    async fn run(&mut self, to: i64, ask: &Ask) -> Result<Option<Broken>, StoreError> {
+        loop {
+            let page = store::links(self.db, self.read, to, PAGE).await?;
+            let Some((end, _)) = page.last() else { break };
+            // Each row has one at most; of numbers that no row has they must not fill the page.
+            let before = self.read.max(self.next - 1);
+            let signed = store::heads(self.db, before, *end, PAGE).await?;
+            for (seq, link) in page {
+                if let Err(fault) = self.step(seq, link, &signed, ask.head.as_ref()) {
+                    let seq = if matches!(fault, Fault::Gap { .. }) { self.next } else { seq };
+                    return Ok(Some(Broken { seq, fault }));
+                }
+            }
+        }
+        if self.next <= to {
+            let later = store::links(self.db, self.next, i64::MAX, 1).await?;
+            let fault = match later.first() {
+                Some((next, _)) => Fault::Gap { next: *next },
+                None => Fault::CutTail { head: self.ends.head },
+            };
+            return Ok(Some(Broken { seq: self.next, fault }));
+        }
+        self.after(ask).await
+    }
+
+    /// One row against all that is known of it.
+    fn step(
+        &mut self,
+        seq: i64,
+        link: Result<Link, StoreError>,
+        signed: &[StoredHead],
+        given: Option<&SignedHead>,
+    ) -> Result<(), Fault> {
+        self.read = seq;
+        if seq < self.next {
+            return Err(Fault::BeforeFirst);
+        }
+        if seq > self.next {
+            return Err(Fault::Gap { next: seq });
+        }
+        if seq > self.ends.head {
+            return Err(Fault::BeyondHead { head: self.ends.head });
+        }
+        let link = link.map_err(|error| Fault::Unreadable(error.to_string()))?;
+        let hash = self.check(&link)?;
+        if seq == self.ends.head && self.ends.head_hash.as_deref() != Some(&hash[..]) {
+            return Err(Fault::HeadHash);
+        }
+        for (_, head) in signed.iter().filter(|(signed, _)| *signed == seq) {
+            let head = head.as_ref().ok_or(Fault::Signature)?;
+            self.compare(head, &hash)?;
+        }
+        if let Some(head) = given.filter(|head| head.seq == seq) {
+            self.compare(head, &hash)?;
+        }
+        self.prev = Some(hash);
+        self.next = seq + 1;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The row's own hash, if it is what the row says it is and follows the row before.
+    fn check(&self, link: &Link) -> Result<Hash, Fault> {
+        let (Some(version), Some(key_id), Some(prev), Some(hash)) =
+            (link.version, &link.key, &link.prev, &link.hash)
+        else {
+            return Err(Fault::Unchained);
+        };
+        if version != i64::from(VERSION) {
+            return Err(Fault::UnknownVersion(version));
+        }
+        let key = self.chain.find(key_id).ok_or_else(|| Fault::UnknownKey(key_id.clone()))?;
+        let prev: Hash = prev.as_slice().try_into().map_err(|_| Fault::Hash)?;
+        let own = key.mac(&link.fields.encode(&prev, key_id));
+        if own[..] != hash[..] {
+            return Err(Fault::Hash);
+        }
+        if self.prev != Some(prev) {
+            return Err(Fault::Prev);
+        }
+        Ok(own)
+    }
+
+    fn compare(&mut self, head: &SignedHead, hash: &Hash) -> Result<(), Fault> {
+        head.check(self.chain).map_err(|_| Fault::Signature)?;
+        if head.hash != *hash {
+            return Err(Fault::SignedHash { at: head.at });
+        }
+        self.heads += 1;
+        Ok(())
+    }
+
+    /// What the signed heads say of rows that were not walked over.
+    async fn after(&mut self, ask: &Ask) -> Result<Option<Broken>, StoreError> {
+        let broken = |seq, fault| Ok(Some(Broken { seq, fault }));
+        let end = self.ends.last;
+        let cut = |head: &SignedHead| Fault::SignedCutTail { at: head.at, seq: head.seq };
+        if ask.to.is_none() {
+            let beyond = store::heads(self.db, end, self.ends.signed, 1).await?;
+            match beyond.first() {
+                None => {}
+                Some((_, Some(head))) if head.check(self.chain).is_ok() => {
+                    return broken(end + 1, cut(head));
+                }
+                Some((seq, _)) => return broken(*seq, Fault::Signature),
+            }
+        }
+        let Some(head) = &ask.head else { return Ok(None) };
+        if head.seq > end {
+            return broken(end + 1, cut(head));
+        }
+        // Within the rows that were walked over it was compared.
+        let first = ask.from.unwrap_or(1);
+        if (first..self.next).contains(&head.seq) {
+            return Ok(None);
+        }
+        let found = store::find_hash(self.db, head.seq).await?;
+        if found.as_deref() == Some(&head.hash[..]) {
+            self.heads += 1;
+            return Ok(None);
+        }
+        broken(head.seq, Fault::SignedHash { at: head.at })
+    }
+}
