@@ -1,6 +1,8 @@
 //! Who is asking. Until sign-in exists, whoever reaches the console is its one built-in admin; the
 //! configuration therefore refuses to be reached from other machines.
 
+pub mod oidc;
+
 use std::sync::Arc;
 
 use app::{

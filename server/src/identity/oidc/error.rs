@@ -84,6 +84,10 @@ impl OidcError {
     /// What the person is told.
     pub fn failure(&self) -> SignInFailure {
         match self {
+            // Whatever is wrong there, what follows is that the groups are not known.
+            Self::Unreachable { leg: Leg::Graph, .. } | Self::Answer { leg: Leg::Graph, .. } => {
+                SignInFailure::GroupsUnknown
+            }
             Self::Unreachable { .. } => SignInFailure::ProviderUnreachable,
             Self::Answer { .. } | Self::Token(_) => SignInFailure::ProviderAnswer,
             Self::Refused(_) => SignInFailure::ProviderRefused,
