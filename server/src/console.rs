@@ -14,6 +14,7 @@ use crate::{
     audit::Heads,
     clock::{Clock, Rng},
     config::Config,
+    egress::{Egress, EgressConfig},
     events::{Feed, StreamState},
     identity::{self, AuditedGate, Callers, Everyone},
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
@@ -29,6 +30,7 @@ pub struct Console {
     pub clock: Clock,
     pub rng: Rng,
     pub db: Db,
+    pub egress: Egress,
     pub vault: Vault,
     pub feed: Feed,
     pub gate: Arc<dyn Gate>,
@@ -65,14 +67,16 @@ impl Console {
         let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
         let tasks = Tasks::new(clock.clone(), rng.clone());
         let feed = Feed::open(db.clone()).await?;
-        let operations = Arc::new(operations(&config, &db, &rng, Arc::clone(&gate)));
+        let egress = Egress::new(egress_config(&config), &clock);
+        let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
             feed,
             gate,
             callers,
-            operations,
+            operations: Arc::new(operations),
+            egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
             metrics: Metrics::new(),
@@ -148,7 +152,13 @@ impl FromRef<&'static Console> for StreamState {
 }
 
 /// Every type of operation, and what starts on a clock.
-fn operations(config: &Config, db: &Db, rng: &Rng, gate: Arc<dyn Gate>) -> OperationsService {
+fn operations(
+    config: &Config,
+    db: &Db,
+    rng: &Rng,
+    egress: &Egress,
+    gate: Arc<dyn Gate>,
+) -> OperationsService {
     let upstreams = config.upstreams.iter();
     let upstreams = upstreams.map(|u| Upstream { name: u.name.clone(), url: u.url.clone() });
     let deps = self_check::Deps {
@@ -156,10 +166,16 @@ fn operations(config: &Config, db: &Db, rng: &Rng, gate: Arc<dyn Gate>) -> Opera
         folder: folder(config),
         assets: Assets::check,
         upstreams: upstreams.collect(),
+        egress: egress.clone(),
     };
     let catalog = self_check::register(Catalog::default(), deps);
     let schedules = vec![self_check::schedule()];
     OperationsService::new(db.clone(), rng.clone(), catalog, schedules, identity::system(gate))
+}
+
+fn egress_config(config: &Config) -> EgressConfig {
+    let extra = config.egress_ca_files.iter().flat_map(|file| file.0.iter().cloned());
+    EgressConfig { extra_authorities: extra.collect(), ..EgressConfig::default() }
 }
 
 /// Where the disk fills first: beside the SQLite file, or where temporary files go.

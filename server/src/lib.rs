@@ -1,7 +1,7 @@
 //! What only the server may know.
 //!
-//! The base (`store`, `clock`, `vault`, `journal`, `web`) knows no domain; a domain may call the base and the domains
-//! above it in DESIGN §2. `console` is the one place where they are wired together.
+//! The base (`store`, `clock`, `vault`, `egress`, `journal`, `web`) knows no domain; a domain may call the base and
+//! the domains above it in DESIGN §2. `console` is the one place where they are wired together.
 
 pub mod api;
 pub mod audit;
@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod egress;
 pub mod events;
 pub mod identity;
 pub mod journal;

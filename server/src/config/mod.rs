@@ -16,7 +16,7 @@ use ipnet::IpNet;
 
 pub use oidc::{GroupRole, OidcConfig};
 pub use sources::{Environment, Fault, Faults};
-pub use values::{LogFormat, PublicUrl, Upstream};
+pub use values::{Authorities, LogFormat, PublicUrl, Upstream};
 
 use sources::{Given, Reader};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     pub public_url: Option<PublicUrl>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Trusted by outgoing https besides the system's.
+    pub egress_ca_files: Vec<Authorities>,
     pub insecure_http: bool,
     pub read_only: bool,
     /// A line above every page, such as "production".
@@ -94,6 +96,7 @@ impl Config {
             metrics_listen: read.value("metrics_listen", values::address_or_off),
             public_url: read.optional("public_url", values::public_url),
             trusted_proxies: read.list("trusted_proxies", values::network),
+            egress_ca_files: read.list("egress_ca_files", values::authorities),
             insecure_http: read.value("insecure_http", values::yes_or_no),
             read_only: read.value("read_only", values::yes_or_no),
             environment: read.optional("environment", values::short_line),

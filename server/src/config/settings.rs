@@ -115,6 +115,16 @@ pub const SETTINGS: &[Setting] = &[
         )
     },
     Setting {
+        kind: Kind::Many,
+        ..single(
+            NETWORK,
+            "egress_ca_files",
+            "FILE",
+            "",
+            "PEM certificates of authorities that outgoing https trusts besides the system's; repeatable.",
+        )
+    },
+    Setting {
         kind: Kind::Switch,
         ..single(
             NETWORK,

@@ -203,3 +203,28 @@ fn a_public_address_is_whole_and_safe() {
     assert!(read("http://localhost:7080/console").is_ok());
     assert!(serve(&["--public-url", "http://ops.example", "--insecure-http"], NONE).is_ok());
 }
+
+#[test]
+fn a_file_of_authorities_is_read_at_start_and_must_hold_some() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let params = rcgen::CertificateParams::new(vec!["ca.test".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    let two = file(&format!("# ours\n{certificate}{certificate}"));
+    let read = |path: &str| serve(&["--egress-ca-files", path], NONE);
+    let config = read(two.path().to_str().expect("ASCII")).expect("two certificates");
+    assert_eq!(config.egress_ca_files[0].0.len(), 2);
+    let damaged = certificate.replacen("MII", "!!!", 1);
+    for (text, why) in [
+        ("", "no PEM certificate"),
+        (key.serialize_pem().as_str(), "no PEM certificate"),
+        (damaged.as_str(), "damaged"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be read"),
+    ] {
+        let file = file(text);
+        let refused = read(file.path().to_str().expect("ASCII")).expect_err(why);
+        assert!(refused.contains("egress_ca_files") && refused.contains(why), "{refused}");
+        assert!(!refused.contains("PRIVATE"), "{refused}");
+    }
+    let refused = read("/nowhere/ca.pem").expect_err("no such file");
+    assert!(refused.contains("`/nowhere/ca.pem` cannot be read: No such file"), "{refused}");
+}

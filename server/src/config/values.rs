@@ -8,9 +8,10 @@ use std::{
 };
 
 use ipnet::IpNet;
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use crate::vault::KeyRing;
+use crate::{egress, vault::KeyRing};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -44,6 +45,10 @@ pub struct Upstream {
     pub name: String,
     pub url: String,
 }
+
+/// What a file of authorities held when it was read, at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities(pub Vec<CertificateDer<'static>>);
 
 type Read<T> = Result<T, String>;
 
@@ -149,6 +154,11 @@ pub fn public_url(text: &str) -> Read<PublicUrl> {
 pub fn network(text: &str) -> Read<IpNet> {
     let one = text.parse::<IpAddr>().map(IpNet::from);
     text.parse().ok().or(one.ok()).map_or_else(|| want("a network such as 10.0.0.0/8"), Ok)
+}
+
+pub fn authorities(path: &str) -> Read<Authorities> {
+    let pem = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    egress::authorities(&pem).map(Authorities).map_err(|why| format!("is of no use: {why}"))
 }
 
 /// Like [`database_url`], silent about the value.

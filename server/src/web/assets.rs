@@ -74,9 +74,10 @@ impl Assets {
     /// For the self-check: whether each file that pages load is there.
     pub fn check() -> Result<String, String> {
         let folders = !embedded::FOLDERS.is_empty();
-        let has = |name: &str| match folders {
-            true => find(on_disk(name)).is_some(),
-            false => {
+        let has = |name: &str| {
+            if folders {
+                find(on_disk(name)).is_some()
+            } else {
                 embedded::FILES.iter().any(|file| file.logical == name && !file.plain.is_empty())
             }
         };

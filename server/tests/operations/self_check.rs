@@ -12,7 +12,8 @@ use app::{
     time::Micros,
 };
 use server::{
-    clock::Rng,
+    clock::{Clock, Rng},
+    egress::{Egress, EgressConfig},
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, Dialect, testing},
 };
@@ -20,7 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 fn deps(db: &Db) -> self_check::Deps {
     let assets = || Ok("4 files are built in.".to_owned());
-    self_check::Deps { db: db.clone(), folder: std::env::temp_dir(), assets, upstreams: Vec::new() }
+    self_check::Deps {
+        db: db.clone(),
+        folder: std::env::temp_dir(),
+        assets,
+        upstreams: Vec::new(),
+        egress: Egress::new(EgressConfig::default(), &Clock::system()),
+    }
 }
 
 async fn check(db: &Db, deps: self_check::Deps) -> OperationDetail {

@@ -9,6 +9,7 @@ use app::identity::Capability;
 use serde::Deserialize;
 
 use crate::{
+    egress::Egress,
     operations::{
         failure::Failure,
         probe::{self, Upstream},
@@ -57,6 +58,7 @@ pub struct Deps {
     /// Looks through the built-in assets: what it found, or what is missing.
     pub assets: fn() -> Result<String, String>,
     pub upstreams: Vec<Upstream>,
+    pub egress: Egress,
 }
 
 /// Adds the type to the catalog.
@@ -179,8 +181,10 @@ async fn check_upstreams(run: &Run, deps: &Deps) -> Result<Done<()>, Failure> {
     if deps.upstreams.is_empty() {
         return Ok(Done::saying("No upstream is configured."));
     }
-    let asked =
-        deps.upstreams.iter().map(|upstream| probe::ask(run.clock(), upstream, UPSTREAM_TIMEOUT));
+    let asked = deps
+        .upstreams
+        .iter()
+        .map(|upstream| probe::ask(run.clock(), &deps.egress, upstream, UPSTREAM_TIMEOUT));
     let answers = futures::future::join_all(asked).await;
     let spoken = |good: bool| {
         let chosen = deps.upstreams.iter().zip(&answers).filter(|(_, a)| a.is_ok() == good);
