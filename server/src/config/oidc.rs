@@ -1,10 +1,13 @@
 //! The settings of sign-in by an identity provider. Read together, because each means nothing without the others.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use url::Url;
 
-use super::sources::{Fault, Reader};
+use super::{
+    sources::{Fault, Reader},
+    values::{self, Authorities},
+};
 
 /// What the console must know of its identity provider.
 #[derive(Clone)]
@@ -16,7 +19,7 @@ pub struct OidcConfig {
     pub client_secret: Option<String>,
     pub scopes: Vec<String>,
     /// Certificates of an authority that this machine does not know.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<Authorities>,
     pub claims: ClaimPaths,
     /// Names of JOSE; never `none`, never one with a shared secret.
     pub algorithms: Vec<String>,
@@ -68,7 +71,7 @@ pub fn read(read: &mut Reader<'_>) -> Option<OidcConfig> {
         client_id: client_id.unwrap_or_default(),
         client_secret: read.optional("oidc_client_secret", secret),
         scopes: or(read.list("oidc_scopes", word), SCOPES),
-        ca_file: read.optional("oidc_ca_file", |text| Ok(PathBuf::from(text))),
+        ca_file: read.optional("oidc_ca_file", values::authorities),
         claims: ClaimPaths {
             id: read.list("oidc_claim_id", word),
             name: or(read.list("oidc_claim_name", word), NAME),
@@ -77,7 +80,7 @@ pub fn read(read: &mut Reader<'_>) -> Option<OidcConfig> {
         },
         algorithms: or(read.list("oidc_algorithms", algorithm), ALGORITHM),
         graph_url: read.optional("oidc_graph_url", graph),
-        require_verified_email: read.value("oidc_require_verified_email", super::values::yes_or_no),
+        require_verified_email: read.value("oidc_require_verified_email", values::yes_or_no),
     };
     issuer.map(|_| config)
 }

@@ -98,7 +98,7 @@ impl Sessions {
     pub async fn begin(&self, tx: &mut Tx, who: SignedIn<'_>) -> Result<Begun, StoreError> {
         let now = tx.now().await?;
         let (id, token) = (self.rng.uuid(), Token::new("", &self.rng));
-        let expires_at = now + self.limits.lifetime;
+        let expires_at = now.plus(micros(self.limits.lifetime));
         let device = who.device.map(|device| device.chars().take(DEVICE_MAX).collect());
         let begins = Begins {
             id: &id,

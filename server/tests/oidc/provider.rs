@@ -1,0 +1,133 @@
+//! A provider that is down, slow, or says something else than it should.
+
+use app::error::SignInFailure;
+use serde_json::{Value, json};
+use server::{
+    clock::Clock,
+    config::Authorities,
+    identity::oidc::{Leg, OidcError, Standing},
+};
+
+use crate::{
+    idp_kit::Idp,
+    kit::{self, Kit},
+};
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_asked_again_later() {
+    let kit = Kit::new(json!({})).await;
+    assert_eq!(kit.oidc.standing(), Standing::NotAsked);
+    kit.realm.faults(json!({"legs": {"discovery": {"down": true}}})).await;
+    let refused = kit.oidc.begin().await.expect_err("it is down");
+    assert_eq!(refused.failure(), SignInFailure::ProviderUnreachable);
+    assert!(matches!(kit.oidc.standing(), Standing::Fails(_)));
+    kit.realm.faults(json!({})).await;
+    let asked = kit.realm.calls("discovery").await;
+    kit.oidc.begin().await.expect_err("it was asked a moment ago");
+    assert_eq!(kit.realm.calls("discovery").await, asked, "and not again for every visitor");
+    let later = kit::client(kit::config(&kit.realm.issuer), Clock::system());
+    later.begin().await.expect("it is up again");
+    assert_eq!(later.standing(), Standing::Answers);
+}
+
+#[tokio::test]
+async fn a_provider_that_goes_down_later_is_still_known() {
+    let kit = Kit::new(json!({})).await;
+    let (flow, code) = kit.go("alice").await;
+    kit.realm.faults(json!({"legs": {"discovery": {"down": true}, "jwks": {"down": true}}})).await;
+    kit.oidc.finish(&flow, code).await.expect("its addresses and keys are at hand");
+}
+
+#[tokio::test]
+async fn each_leg_may_fail_and_is_named() {
+    let faults: [(Value, SignInFailure); 4] = [
+        (json!({"down": true}), SignInFailure::ProviderUnreachable),
+        (json!({"status": 500}), SignInFailure::ProviderUnreachable),
+        (json!({"slow_ms": 4000}), SignInFailure::ProviderUnreachable),
+        (json!({"status": 200, "body": {"not": "it"}}), SignInFailure::ProviderAnswer),
+    ];
+    for (fault, said) in &faults {
+        for leg in ["discovery", "jwks"] {
+            let kit = Kit::new(json!({"faults": {"legs": {leg: fault}}})).await;
+            let refused = kit.oidc.begin().await.expect_err(leg);
+            assert_eq!(refused.failure(), *said, "{leg} {fault}: {refused}");
+        }
+        for leg in ["token", "userinfo"] {
+            let kit = Kit::new(json!({})).await;
+            let (flow, code) = kit.go("alice").await;
+            kit.realm
+                .faults(json!({"legs": {leg: fault}, "id_token": {"remove": ["groups"]}}))
+                .await;
+            let refused = kit.oidc.finish(&flow, code).await.expect_err(leg);
+            assert_eq!(refused.failure(), *said, "{leg} {fault}: {refused}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let to = json!({"status": 302, "location": "http://127.0.0.1:1/"});
+    let kit = Kit::new(json!({"faults": {"legs": {"discovery": to}}})).await;
+    let refused = kit.oidc.begin().await.expect_err("a redirect");
+    assert!(matches!(refused, OidcError::Answer { leg: Leg::Discovery, .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn what_the_provider_says_of_itself_must_fit() {
+    for set in [
+        json!({"issuer": "https://evil.example"}),
+        json!({"token_endpoint": "ftp://evil.example/token"}),
+        json!({"jwks_uri": "gopher://evil.example/"}),
+    ] {
+        let kit = Kit::new(json!({"faults": {"discovery": {"set": set}}})).await;
+        let refused = kit.oidc.begin().await.expect_err("it does not fit");
+        assert_eq!(refused.failure(), SignInFailure::ProviderAnswer, "{set}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+    let kit = Kit::new(json!({"tls": true})).await;
+    assert!(kit.realm.issuer.starts_with("https://"));
+    let refused = kit.oidc.begin().await.expect_err("this machine does not know the authority");
+    assert_eq!(refused.failure(), SignInFailure::ProviderUnreachable);
+    let pem = std::fs::read(&Idp::get().authority).expect("a file of the kit");
+    let mut config = kit::config(&kit.realm.issuer);
+    config.ca_file = Some(Authorities(server::egress::authorities(&pem).expect("one authority")));
+    let (start, _) = kit::client(config.clone(), Clock::system()).begin().await.expect("trusted");
+    assert!(start.as_str().starts_with(&kit.realm.issuer));
+    // Over https once, over https always.
+    kit.realm
+        .faults(json!({"discovery": {"set": {"token_endpoint": "http://127.0.0.1:1/token"}}}))
+        .await;
+    let refused = kit::client(config, Clock::system()).begin().await.expect_err("plain http");
+    assert_eq!(refused.failure(), SignInFailure::ProviderAnswer);
+}
+
+#[tokio::test]
+async fn the_start_names_all_that_the_provider_needs_and_no_secret() {
+    let kit = Kit::new(json!({})).await;
+    let (start, flow) = kit.oidc.begin().await.expect("it answers");
+    let (again, other) = kit.oidc.begin().await.expect("it answers");
+    let query = |name: &str| crate::idp_kit::query(&start, name).unwrap_or_default();
+    assert_eq!(query("response_type"), "code");
+    assert_eq!(query("code_challenge_method"), "S256");
+    assert_eq!(query("redirect_uri"), kit::BACK);
+    assert_eq!(query("scope"), "openid profile email");
+    assert_eq!((query("state"), query("nonce")), (flow.state.clone(), flow.nonce.clone()));
+    assert!(!start.as_str().contains(&flow.verifier) && !start.as_str().contains("rig-secret"));
+    assert!(flow.state != other.state && flow.nonce != other.nonce && flow.verifier != other.verifier);
+    assert_ne!(start, again);
+}
+
+#[tokio::test]
+async fn signing_out_leads_to_the_provider_and_back() {
+    let kit = Kit::new(json!({"client": {"post_logout_redirect_uris": ["http://console.example/"]}})).await;
+    let signed = kit.sign_in("alice").await.expect("alice");
+    let hint = signed.tokens.hint.as_deref();
+    let out = kit.oidc.end_session(hint, "http://console.example/").await.expect("an address");
+    assert_eq!(crate::idp_kit::query(&out, "id_token_hint").as_deref(), hint);
+    let page = crate::idp_kit::ask(http::Method::GET, &out, &[], String::new()).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains("op.logoutForm"), "{}", page.text);
+}
