@@ -93,6 +93,11 @@ impl Sessions {
         Self { db, rng, limits, seen: Mutex::default() }
     }
 
+    /// How long a person may be away.
+    pub fn idle(&self) -> Duration {
+        self.limits.idle
+    }
+
     /// Begins a session in the transaction that proves who it is for. Always a new token: one that a browser had
     /// before signing in is worth nothing after it.
     pub async fn begin(&self, tx: &mut Tx, who: SignedIn<'_>) -> Result<Begun, StoreError> {

@@ -10,12 +10,16 @@
 //! Tokens are held sealed, never logged, and never leave for a browser, except that the id token is the hint at
 //! the provider's own sign-out.
 
+mod back_channel;
 mod claims;
 mod client;
 mod error;
 mod graph;
 mod logout;
 mod provider;
+mod renew;
+mod sign_in;
+mod store;
 mod tokens;
 mod userinfo;
 
@@ -28,6 +32,8 @@ pub use client::Oidc;
 pub use error::{Leg, OidcError, TokenFault};
 pub use logout::Logout;
 pub use provider::Standing;
+pub use renew::{Fate, STALE};
+pub use sign_in::{Arrived, Departure, Parts, Return, SignIn, SignInError, local_path};
 
 /// What is remembered of a sign-in while the person is at the provider.
 #[derive(Clone, Serialize, Deserialize)]
