@@ -20,5 +20,11 @@ async function load(name) {
   return import(pathToFileURL(found));
 }
 
+// It is for tests, and its advice for production would fill their output.
+for (const level of ['info', 'warn']) {
+  const say = console[level].bind(console);
+  console[level] = (first, ...rest) => String(first).includes('oidc-provider ') || say(first, ...rest);
+}
+
 export const jose = await load('jose');
 export const { Provider } = await load('oidc-provider');

@@ -183,7 +183,9 @@ export class Realm {
   #intercept(response, change) {
     const end = response.end.bind(response);
     response.end = (chunk) => {
-      const text = chunk ? chunk.toString() : '';
+      // Whoever asked is gone.
+      if (!chunk) return end();
+      const text = chunk.toString();
       Promise.resolve(change(text, response.statusCode))
         .catch((error) => JSON.stringify({ error: 'rig', error_description: String(error) }))
         .then((changed) => {

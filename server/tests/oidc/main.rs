@@ -7,4 +7,5 @@ mod groups;
 mod kit;
 mod provider;
 mod refresh;
+mod sessions;
 mod tokens;
