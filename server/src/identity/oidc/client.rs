@@ -19,6 +19,7 @@ use super::{
     provider::{Provider, Standing, wants_secret_in_body},
     tokens::{Expected, Judge},
     userinfo,
+    wire::Wire,
 };
 use crate::{
     clock::{Clock, Rng},
@@ -55,6 +56,10 @@ impl Oidc {
         Ok(Self { config, redirect, provider, http, clock, rng })
     }
 
+    pub fn issuer(&self) -> &str {
+        &self.config.issuer
+    }
+
     /// For the sign-in page: how the provider fared when it was last asked.
     pub fn standing(&self) -> Standing {
         self.provider.standing()
@@ -83,7 +88,7 @@ impl Oidc {
     /// What the code of a returning person is worth.
     pub async fn finish(&self, flow: &Flow, code: String) -> Result<SignedInBy, OidcError> {
         let metadata = self.provider.metadata().await?;
-        let http = |request| self.http.send(request);
+        let http = Wire(&self.http);
         let asked = self
             .client(&metadata)
             .exchange_code(AuthorizationCode::new(code))
@@ -115,7 +120,7 @@ impl Oidc {
     pub async fn refresh(&self, old: &Tokens) -> Result<Refreshed, OidcError> {
         let Some(refresh) = &old.refresh else { return self.look_again(old).await };
         let metadata = self.provider.metadata().await?;
-        let http = |request| self.http.send(request);
+        let http = Wire(&self.http);
         let asked = self
             .client(&metadata)
             .exchange_refresh_token(&RefreshToken::new(refresh.clone()))

@@ -18,10 +18,12 @@ mod graph;
 mod logout;
 mod provider;
 mod renew;
+pub mod routes;
 mod sign_in;
 mod store;
 mod tokens;
 mod userinfo;
+mod wire;
 
 use std::fmt;
 

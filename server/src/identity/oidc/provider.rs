@@ -12,7 +12,10 @@ use openidconnect::{
 };
 use url::Url;
 
-use super::error::{Leg, OidcError};
+use super::{
+    error::{Leg, OidcError},
+    wire::Wire,
+};
 use crate::{clock::Clock, egress::Client};
 
 /// Addresses change about never, keys when they are rotated.
@@ -111,7 +114,7 @@ impl Provider {
     }
 
     async fn discover(&self) -> Result<Metadata, OidcError> {
-        let http = |request| self.http.send(request);
+        let http = Wire(&self.http);
         let found = Metadata::discover_async(self.issuer.clone(), &http).await;
         let metadata = found.map_err(|error| OidcError::discovery(Leg::Discovery, error))?;
         self.safe(&metadata)?;
@@ -119,7 +122,7 @@ impl Provider {
     }
 
     async fn keys(&self, url: &JsonWebKeySetUrl) -> Result<CoreJsonWebKeySet, OidcError> {
-        let http = |request| self.http.send(request);
+        let http = Wire(&self.http);
         let found = CoreJsonWebKeySet::fetch_async(url, &http).await;
         found.map_err(|error| OidcError::discovery(Leg::Keys, error))
     }
