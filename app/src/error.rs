@@ -12,6 +12,9 @@ use crate::identity::Capability;
 pub enum ApiError {
     #[error("Sign in to go on.")]
     SignIn,
+    /// Signing in was tried and did not work.
+    #[error("{}", .0.sentence())]
+    SignInFailed(SignInFailure),
     #[error("This needs the capability {}.", .0.as_str())]
     Forbidden(Capability),
     /// Also the answer to "exists but not yours".
@@ -51,6 +54,31 @@ pub enum Thing {
     Workspace,
     Tenant,
     Schema,
+    Person,
+    Grant,
+    ApiKey,
+    Session,
+    AuditEntry,
+}
+
+/// Why nobody was signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignInFailure {
+    /// Which of the two was wrong is not said, nor whether the person exists.
+    Credentials,
+    /// Known, but nothing was granted to them or to a group of theirs.
+    NotAuthorized,
+    /// The one-time link was used before, or is too old.
+    LinkSpent,
+    /// The answer of the identity provider came too late, twice, or in another browser.
+    FlowLost,
+    ProviderUnreachable,
+    /// The identity provider's answer does not prove who this is.
+    ProviderAnswer,
+    /// The identity provider refused, or the person said no there.
+    ProviderRefused,
+    /// The provider has more groups for this person than it told, and could not be asked for them.
+    GroupsUnknown,
 }
 
 /// What stands against a change.
@@ -64,6 +92,15 @@ pub enum Conflict {
     ReadOnly,
     /// Somebody else changed it between reading and writing.
     Changed,
+    /// Without this one nobody could administer the console any more.
+    LastAdmin,
+    NameTaken,
+    /// It has been archived, so nothing new may refer to it.
+    Archived,
+    /// It belongs to the console itself.
+    BuiltIn,
+    /// The same grant stands already.
+    AlreadyGranted,
 }
 
 /// What the server stands on.
@@ -134,6 +171,7 @@ impl ApiError {
     pub fn status(&self) -> u16 {
         match self {
             Self::SignIn => 401,
+            Self::SignInFailed(failure) => failure.status(),
             Self::Forbidden(_) | Self::CrossSite => 403,
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed => 405,
@@ -153,7 +191,7 @@ impl ApiError {
     /// The `error_code` of seed 002's `ErrorResponse`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::SignIn => "AUTH_FAILED",
+            Self::SignIn | Self::SignInFailed(_) => "AUTH_FAILED",
             Self::Forbidden(_) => "PERMISSION_DENIED",
             Self::NotFound(thing) => thing.code(),
             Self::Conflict(conflict) => conflict.code(),
@@ -235,6 +273,11 @@ impl Thing {
             Self::Workspace => "Workspace",
             Self::Tenant => "Tenant",
             Self::Schema => "Schema",
+            Self::Person => "Person",
+            Self::Grant => "Grant",
+            Self::ApiKey => "API key",
+            Self::Session => "Session",
+            Self::AuditEntry => "Audit entry",
         }
     }
 
@@ -246,6 +289,11 @@ impl Thing {
             Self::Workspace => "WORKSPACE_NOT_FOUND",
             Self::Tenant => "TENANT_NOT_FOUND",
             Self::Schema => "SCHEMA_NOT_FOUND",
+            Self::Person => "PERSON_NOT_FOUND",
+            Self::Grant => "GRANT_NOT_FOUND",
+            Self::ApiKey => "API_KEY_NOT_FOUND",
+            Self::Session => "SESSION_NOT_FOUND",
+            Self::AuditEntry => "AUDIT_ENTRY_NOT_FOUND",
         }
     }
 }
@@ -259,6 +307,13 @@ impl Conflict {
             Self::AlreadyActive => "An operation of this type is already active for this target.",
             Self::ReadOnly => "This console runs read-only; nothing can be changed.",
             Self::Changed => "It was changed in the meantime; nothing was done. Look again.",
+            Self::LastAdmin => {
+                "This is the last admin; without one nobody could administer the console."
+            }
+            Self::NameTaken => "This name is taken.",
+            Self::Archived => "It is archived; nothing new can refer to it.",
+            Self::BuiltIn => "It belongs to the console itself and stays as it is.",
+            Self::AlreadyGranted => "This is granted already.",
         }
     }
 
@@ -268,6 +323,48 @@ impl Conflict {
             Self::AlreadyActive => "OPERATION_ALREADY_ACTIVE",
             Self::ReadOnly => "READ_ONLY",
             Self::Changed => "CHANGED_MEANWHILE",
+            Self::LastAdmin => "LAST_ADMIN",
+            Self::NameTaken => "NAME_TAKEN",
+            Self::Archived => "ARCHIVED",
+            Self::BuiltIn => "BUILT_IN",
+            Self::AlreadyGranted => "ALREADY_GRANTED",
+        }
+    }
+}
+
+impl SignInFailure {
+    fn status(self) -> u16 {
+        match self {
+            Self::NotAuthorized | Self::GroupsUnknown => 403,
+            Self::ProviderUnreachable => 503,
+            Self::Credentials
+            | Self::LinkSpent
+            | Self::FlowLost
+            | Self::ProviderAnswer
+            | Self::ProviderRefused => 401,
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Credentials => "Name and password do not belong together.",
+            Self::NotAuthorized => {
+                "You are known, but nothing is granted to you here, nor to a group of yours. Ask an admin of this console."
+            }
+            Self::LinkSpent => "This link was used before or is too old. Ask for a new one.",
+            Self::FlowLost => {
+                "This sign-in took too long, was used before, or began in another browser. Begin again."
+            }
+            Self::ProviderUnreachable => {
+                "The identity provider does not answer. Try again in a moment."
+            }
+            Self::ProviderAnswer => {
+                "The identity provider's answer does not prove who you are. Begin again; if it stays so, tell an admin."
+            }
+            Self::ProviderRefused => "The identity provider did not let you in.",
+            Self::GroupsUnknown => {
+                "You are in more groups than the identity provider tells, and it could not be asked for them, so it is not known what is granted to you. Tell an admin."
+            }
         }
     }
 }

@@ -14,9 +14,12 @@ use crate::{
     audit::Heads,
     clock::{Clock, Rng},
     config::Config,
-    egress::{Egress, EgressConfig},
+    egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
-    identity::{self, AuditedGate, Callers, Everyone},
+    identity::{
+        self, AuditedGate, Callers, Everyone, oidc,
+        sessions::{self, Sessions},
+    },
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
@@ -35,6 +38,9 @@ pub struct Console {
     pub feed: Feed,
     pub gate: Arc<dyn Gate>,
     pub callers: Arc<dyn Callers>,
+    pub sessions: Arc<Sessions>,
+    /// None when no identity provider is configured.
+    pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
@@ -68,6 +74,9 @@ impl Console {
         let tasks = Tasks::new(clock.clone(), rng.clone());
         let feed = Feed::open(db.clone()).await?;
         let egress = Egress::new(egress_config(&config), &clock);
+        let limits = sessions::Limits { idle: SESSION_IDLE, lifetime: SESSION_LIFETIME };
+        let sessions = Arc::new(Sessions::new(db.clone(), rng.clone(), limits));
+        let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
         let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
@@ -75,6 +84,8 @@ impl Console {
             feed,
             gate,
             callers,
+            sessions,
+            oidc,
             operations: Arc::new(operations),
             egress,
             task_list: Arc::new(tasks.clone()),
@@ -102,6 +113,11 @@ impl Console {
             Ok(self.feed.run(stop).await?)
         });
         self.operations.spawn(&self.tasks, self.config.workers);
+        if let Some(sign_in) = &self.oidc {
+            self.tasks.spawn("identity.refresh", IDENTITY_REFRESH, move |stop| {
+                Arc::clone(sign_in).renew(stop)
+            });
+        }
         if let Some(chain) = self.db.chain().cloned() {
             self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
                 let heads = Heads::new(self.db.clone(), chain.clone());
@@ -135,6 +151,13 @@ const EVENTS_KEPT: i64 = 100_000;
 
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
+
+/// DESIGN §5.3.
+const SESSION_IDLE: Duration = Duration::from_hours(8);
+const SESSION_LIFETIME: Duration = Duration::from_hours(24);
+
+const IDENTITY_REFRESH: &str = "Renews the tokens of people who signed in through the identity provider, reads \
+     their groups again every quarter of an hour, and ends the session of who may not any more.";
 
 const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
      at once or within a second.";
@@ -171,6 +194,36 @@ fn operations(
     let catalog = self_check::register(Catalog::default(), deps);
     let schedules = vec![self_check::schedule()];
     OperationsService::new(db.clone(), rng.clone(), catalog, schedules, identity::system(gate))
+}
+
+/// Sign-in through the configured provider, with its own authority trusted there and nowhere else.
+fn sign_in(
+    config: &Config,
+    clock: &Clock,
+    rng: &Rng,
+    db: &Db,
+    vault: &Vault,
+    sessions: &Arc<Sessions>,
+    gate: &Arc<dyn Gate>,
+) -> Option<Arc<oidc::SignIn>> {
+    let provider = config.oidc.clone()?;
+    let mut egress = egress_config(config);
+    let own = provider.ca_file.iter().flat_map(|file| file.0.iter().cloned());
+    egress.extra_authorities.extend(own);
+    let http = Egress::new(egress, clock).client(Scope::Registered);
+    let back = oidc::routes::callback_url(config);
+    let made = oidc::Oidc::new(provider, back, http, clock.clone(), rng.clone());
+    // Addresses of a configuration that was read are addresses.
+    let oidc = made.inspect_err(|error| tracing::error!(%error, "no sign-in by OpenID Connect"));
+    Some(Arc::new(oidc::SignIn::new(oidc::Parts {
+        oidc: oidc.ok()?,
+        db: db.clone(),
+        vault: vault.clone(),
+        rng: rng.clone(),
+        sessions: Arc::clone(sessions),
+        granted_groups: config.oidc_grants.iter().map(|grant| grant.group.clone()).collect(),
+        gate: Arc::clone(gate),
+    })))
 }
 
 fn egress_config(config: &Config) -> EgressConfig {

@@ -5,6 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
+    identity::oidc::routes as oidc,
     operations::forms,
     web::{
         Access::{self, Needs, Public, SignedIn},
@@ -28,7 +29,15 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    settings(operations(routes))
+    settings(operations(sign_in(routes)))
+}
+
+/// Public, since nobody is known before; the last one proves itself by what it posts.
+fn sign_in(routes: Routes) -> Routes {
+    routes
+        .get(oidc::START, Public, oidc::depart)
+        .get(oidc::CALLBACK, Public, oidc::arrive)
+        .post(oidc::LOGOUT, Public, oidc::log_out)
 }
 
 fn operations(routes: Routes) -> Routes {

@@ -89,6 +89,7 @@ Without a part: everything that CI runs. A part that fails does not keep the oth
     deny      licences, bans and sources of all dependencies, by deny.toml, without network
     unit      tests of all crates on SQLite, without the practice fleet
     store     the same on SQLite and a throw-away Postgres   (also: postgres)
+    identity  sign-in against a real OpenID provider on loopback; also part of unit and store
     fleet     the practice fleet against real Kubernetes
     size      bytes of each asset
     budget    bytes of a first page against the budgets

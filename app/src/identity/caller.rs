@@ -61,6 +61,12 @@ pub struct Caller {
     pub request_id: String,
     /// The peer's address, after trusted proxies; none for the system itself.
     pub address: Option<std::net::IpAddr>,
+    /// The session's hash, for audit rows; none for a key and for the system.
+    pub session: Option<String>,
+    /// Whose rights an API key uses: its owner's id.
+    pub on_behalf_of: Option<String>,
+    /// What a key without an owner stands for.
+    pub service_identity: Option<String>,
     grants: Vec<(Capability, Reach)>,
     gate: Arc<dyn Gate>,
 }
@@ -85,6 +91,9 @@ impl Caller {
             name: name.into(),
             request_id: String::new(),
             address: None,
+            session: None,
+            on_behalf_of: None,
+            service_identity: None,
             grants,
             gate,
         }
@@ -93,6 +102,11 @@ impl Caller {
     /// Whether to draw an action. Drawing is no permission: the service asks for a [`Permit`] all the same.
     pub fn may(&self, capability: Capability) -> bool {
         self.grants.iter().any(|(granted, _)| *granted == capability)
+    }
+
+    /// Every capability that the caller has anywhere, in the order of [`Capability::ALL`].
+    pub fn capabilities(&self) -> Vec<Capability> {
+        Capability::ALL.iter().copied().filter(|capability| self.may(*capability)).collect()
     }
 
     /// The workspaces that `capability` reaches, or none when the caller lacks it.

@@ -1,9 +1,11 @@
-//! Who is asking and what they may do. Knows capabilities, never roles or names of people.
+//! Who is asking and what they may do. Code asks for capabilities; roles are names for sets of them, for people.
 
 #[cfg(feature = "ssr")]
 mod caller;
 mod capability;
+mod role;
 
 #[cfg(feature = "ssr")]
 pub use caller::{Caller, CallerKind, Gate, Permit, Reach, Right, permit, require};
 pub use capability::Capability;
+pub use role::Role;

@@ -5,6 +5,7 @@
 //! the environment, the environment over the file. Every value is checked here, before anything is opened,
 //! and all faults are told at once, each with the setting and where its value came from.
 
+pub mod oidc;
 mod settings;
 mod sources;
 mod values;
@@ -13,6 +14,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 
+pub use oidc::{GroupRole, OidcConfig};
 pub use sources::{Environment, Fault, Faults};
 pub use values::{Authorities, LogFormat, PublicUrl, Upstream};
 
@@ -67,6 +69,9 @@ pub struct Config {
     pub search_rate: u32,
     pub workers: usize,
     pub upstreams: Vec<Upstream>,
+    /// None when nobody signs in through an identity provider.
+    pub oidc: Option<OidcConfig>,
+    pub oidc_grants: Vec<GroupRole>,
     pub log_format: LogFormat,
     pub log_level: String,
 }
@@ -106,11 +111,19 @@ impl Config {
             search_rate: read.value("search_rate", values::number::<1, 100_000>),
             workers: read.value("workers", values::count::<1, 4>),
             upstreams: read.list("upstreams", values::upstream),
+            oidc: oidc::read(&mut read),
+            oidc_grants: read.list("oidc_grant", oidc::group_role),
             log_format: read.value("log_format", values::log_format),
             log_level: read.value("log_level", values::log_level),
         };
         let mut faults = read.into_faults();
         faults.extend(config.contradictions());
+        faults.extend(oidc::contradictions(
+            config.oidc.as_ref(),
+            &config.oidc_grants,
+            config.public_url.is_some(),
+            |key| given.has(key),
+        ));
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
 

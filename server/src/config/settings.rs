@@ -2,6 +2,8 @@
 
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
 
+use super::oidc;
+
 /// The prefix of our variables: `QUARTERDECK_LISTEN`.
 pub const PREFIX: &str = "QUARTERDECK_";
 
@@ -74,6 +76,7 @@ const fn single(
 }
 
 const NETWORK: &str = "Network";
+const SIGN_IN: &str = "Sign-in with OpenID Connect";
 const STORAGE: &str = "Storage";
 const LIMITS: &str = "Limits";
 const WORK: &str = "Work";
@@ -148,6 +151,118 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "A name shown above every page, such as `production`, so that nobody mistakes one for another.",
     ),
+    single(
+        SIGN_IN,
+        "oidc_issuer",
+        "URL",
+        "",
+        "The identity provider, spelled as in its own tokens; switches this way of signing in on.",
+    ),
+    single(SIGN_IN, "oidc_client_id", "NAME", "", "What the provider calls this console."),
+    Setting {
+        secret: true,
+        ..single(
+            SIGN_IN,
+            "oidc_client_secret",
+            "SECRET",
+            "",
+            "Proves that it is this console that asks; none for a public client.",
+        )
+    },
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_scopes",
+            "SCOPE",
+            oidc::SCOPES,
+            "What is asked of the provider; some give refresh tokens for offline_access only; repeatable.",
+        )
+    },
+    single(
+        SIGN_IN,
+        "oidc_ca_file",
+        "FILE",
+        "",
+        "Certificates (PEM) of the provider's authority, when this machine does not know it.",
+    ),
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_claim_id",
+            "PATH",
+            "",
+            "The claim that tells people apart, when neither oid with tid nor sub does; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_claim_name",
+            "PATH",
+            oidc::NAME,
+            "Where a person's name stands; the first that is there; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_claim_email",
+            "PATH",
+            oidc::EMAIL,
+            "Where the e-mail stands; shown only, rights never hang on it; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_claim_groups",
+            "PATH",
+            oidc::GROUPS,
+            "Where the groups stand, such as realm_access.roles; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_algorithms",
+            "NAME",
+            oidc::ALGORITHM,
+            "Signatures that are believed; repeatable.",
+        )
+    },
+    single(
+        SIGN_IN,
+        "oidc_graph_url",
+        "URL",
+        "",
+        "Microsoft Graph, asked for the groups that did not fit into a token of Entra ID.",
+    ),
+    Setting {
+        kind: Kind::Many,
+        ..single(
+            SIGN_IN,
+            "oidc_grant",
+            "GROUP=ROLE",
+            "",
+            "A group of the provider that is auditor, operator or admin of everything; repeatable.",
+        )
+    },
+    Setting {
+        kind: Kind::Switch,
+        ..single(
+            SIGN_IN,
+            "oidc_require_verified_email",
+            "yes|no",
+            "no",
+            "Take an e-mail only when the provider says that it verified it.",
+        )
+    },
     Setting {
         secret: true,
         ..single(

@@ -122,6 +122,10 @@ struct Values {
 }
 
 impl Given {
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     fn put(&mut self, setting: &Setting, place: impl Into<String>, values: Vec<String>) {
         let key = setting.key;
         self.0.insert(key, Values { place: place.into(), values });

@@ -1,6 +1,13 @@
 //! Who is asking. Until sign-in exists, whoever reaches the console is its one built-in admin; the
 //! configuration therefore refuses to be reached from other machines.
 
+pub mod callers;
+pub mod oidc;
+pub mod rights;
+pub mod sessions;
+mod store;
+pub mod token;
+
 use std::sync::Arc;
 
 use app::{

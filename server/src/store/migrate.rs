@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_operations", 1),
     migration!(3, "0003_vault", 1),
     migration!(4, "0004_audit", 1),
+    migration!(5, "0005_identity", 1),
 ];
 
 /// The schema that this program was written for.

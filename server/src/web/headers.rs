@@ -44,7 +44,7 @@ pub async fn layer(
     for (name, value) in &ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let policy = if is_html(headers) { of_page(&arrival.nonce) } else { NOTHING.to_owned() };
+    let policy = if is_html(headers) { of_page(&arrival.nonce, &provider(console)) } else { NOTHING.to_owned() };
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
@@ -60,13 +60,19 @@ fn is_html(headers: &HeaderMap) -> bool {
     value.is_some_and(|value| value.starts_with("text/html"))
 }
 
+/// Signing out here leads on to the provider's own sign-out, and browsers hold a form's redirect to this too.
+fn provider(console: &Console) -> String {
+    let issuer = console.config.oidc.as_ref().and_then(|oidc| url::Url::parse(&oidc.issuer).ok());
+    issuer.map_or_else(String::new, |url| format!(" {}", url.origin().ascii_serialization()))
+}
+
 /// Scripts carry this page's nonce, and what they load inherits their trust: hashed file names could not
 /// all be listed. Wasm needs its own word; styles and the rest come from here or not at all.
-fn of_page(nonce: &str) -> String {
+fn of_page(nonce: &str, provider: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
          style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-         manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+         manifest-src 'self'; form-action 'self'{provider}; base-uri 'none'; frame-ancestors 'none'; \
          object-src 'none'"
     )
 }

@@ -24,6 +24,8 @@ pub fn all(workspace: &Workspace) -> Result<()> {
     let wasm = wasm::ensure(workspace)?;
     println!("  wasm: {}", wasm.label);
     npm::ensure(workspace)?;
+    let idp = npm::ensure_idp(workspace)?;
+    println!("  identity provider: {}", idp.display());
     let postgres = postgres::ensure(workspace)?;
     println!("  postgres: {}", postgres.display());
     let chromium = chromium::ensure(workspace)?;

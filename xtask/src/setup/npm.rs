@@ -1,4 +1,5 @@
-//! Owns the npm packages of the build (`xtask/npm`), installed into the cache by the hash of their lock file.
+//! Owns npm packages that are installed into the cache, by the hash of their lock file: those of the build
+//! (`xtask/npm`) and those of the tests' identity provider (`end2end/idp`).
 //! Must not touch the packages of the browser tests; those belong to `test browser`.
 
 use std::fs;
@@ -12,11 +13,35 @@ use crate::process;
 use crate::progress::step;
 use crate::workspace::Workspace;
 
-/// The folder that holds `node_modules`.
+/// One lock file.
+struct Set {
+    /// In the repository, with `package.json` and `package-lock.json`.
+    source: &'static str,
+    /// How its folder in the cache begins.
+    name: &'static str,
+    what: &'static str,
+}
+
+const BUILD: Set = Set { source: "xtask/npm", name: "npm", what: "build tools" };
+const IDP: Set = Set { source: "end2end/idp", name: "idp", what: "identity provider" };
+
+/// The folder that holds `node_modules` of the build.
 pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
-    let source = workspace.root.join("xtask/npm");
-    let lock = fs::read(source.join("package-lock.json")).context("xtask/npm/package-lock.json")?;
-    let folder = workspace.cache.join(format!("npm-{}", hash::short(&lock)));
+    install(workspace, &BUILD)
+}
+
+/// The folder that holds `node_modules` of the provider that the tests of sign-in run against.
+pub fn ensure_idp(workspace: &Workspace) -> Result<PathBuf> {
+    // It runs even when it need not be installed.
+    version::ensure_node()?;
+    install(workspace, &IDP)
+}
+
+fn install(workspace: &Workspace, set: &Set) -> Result<PathBuf> {
+    let source = workspace.root.join(set.source);
+    let lock = source.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| lock.display().to_string())?;
+    let folder = workspace.cache.join(format!("{}-{}", set.name, hash::short(&lock)));
     if folder.exists() {
         return Ok(folder);
     }
@@ -25,7 +50,7 @@ pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     if folder.exists() {
         return Ok(folder);
     }
-    step("npm: build tools", || {
+    step(&format!("npm: {}", set.what), || {
         let fresh = folder.with_extension("new");
         if fresh.exists() {
             fs::remove_dir_all(&fresh)?;
@@ -39,11 +64,14 @@ pub fn ensure(workspace: &Workspace) -> Result<PathBuf> {
             process::command("npm")
                 .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
                 .current_dir(&fresh),
-            &workspace.logs().join("npm.log"),
+            &workspace.logs().join(format!("{}.log", set.name)),
         )
-        .context(
-            "npm cannot install the build tools: is its registry within reach (`npm ping`)?",
-        )?;
+        .with_context(|| {
+            format!(
+                "npm cannot install the {}: is its registry within reach (`npm ping`)?",
+                set.what
+            )
+        })?;
         fs::rename(&fresh, &folder).with_context(|| format!("cannot write {}", folder.display()))
     })?;
     Ok(folder)

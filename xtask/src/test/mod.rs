@@ -24,6 +24,7 @@ pub enum Part {
     Deny,
     Unit,
     Store,
+    Identity,
     Fleet,
     Size,
     Budget,
@@ -31,12 +32,13 @@ pub enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fmt,
         Self::Clippy,
         Self::Deny,
         Self::Unit,
         Self::Store,
+        Self::Identity,
         Self::Fleet,
         Self::Size,
         Self::Budget,
@@ -50,6 +52,7 @@ impl Part {
             Self::Deny => "deny",
             Self::Unit => "unit",
             Self::Store => "store",
+            Self::Identity => "identity",
             Self::Fleet => "fleet",
             Self::Size => "size",
             Self::Budget => "budget",
@@ -73,6 +76,7 @@ impl Part {
             Self::Deny => licences::check(workspace),
             Self::Unit => rust::unit(workspace),
             Self::Store => rust::store(workspace),
+            Self::Identity => rust::identity(workspace),
             Self::Fleet => rust::fleet(workspace),
             Self::Size => budget::size(workspace),
             Self::Budget => budget::page(workspace),

@@ -1,4 +1,5 @@
-//! Owns running the crates' own tests, with what they need beside them: a Postgres, the control plane's programs.
+//! Owns running the crates' own tests, with what they need beside them: a Postgres, the control plane's
+//! programs, the packages of the identity provider.
 //! Must not know any test.
 
 use std::path::Path;
@@ -18,6 +19,9 @@ const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
 
 /// Where the practice fleet finds Kubernetes.
 const FLEET_TOOLS: &str = "FLEET_TOOLS";
+
+/// Where the tests of sign-in find the packages of their provider.
+const IDP_PACKAGES: &str = "IDP_PACKAGES";
 
 pub fn unit(workspace: &Workspace) -> Result<()> {
     let of_product = product(workspace, |cargo| cargo.env(ENGINES, "sqlite"));
@@ -39,6 +43,7 @@ pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
     let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
     let mut cargo = cargo_test(workspace);
     cargo.args(CRATES).env(POSTGRES_URL, &postgres.url);
+    cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?);
     match tools {
         Some(tools) => cargo.env(FLEET_TOOLS, tools),
         None => cargo.args(["--exclude", "fleet"]),
@@ -46,9 +51,17 @@ pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
     process::run(&mut cargo).and(xtask(workspace))
 }
 
+/// Sign-in against a real provider, alone.
+pub fn identity(workspace: &Workspace) -> Result<()> {
+    let mut cargo = cargo_test(workspace);
+    cargo.args(["--package", "server", "--test", "oidc"]).env(ENGINES, "sqlite");
+    process::run(cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?))
+}
+
 fn product(workspace: &Workspace, with: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let mut cargo = cargo_test(workspace);
     cargo.args(["--package", "app", "--package", "server"]);
+    cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?);
     process::run(with(&mut cargo))
 }
 
