@@ -254,7 +254,7 @@ impl Filter {
 }
 
 /// Percent-encodes for a query: a space becomes `%20`, so that the text is good in a path as well.
-fn percent(text: &str) -> String {
+pub(crate) fn percent(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -24,6 +24,10 @@ pub mod route {
     pub const RUN: &str = "/system/ops/runs/{id}";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const TASKS: &str = "/settings/tasks";
+    pub const SIGN_IN: &str = "/sign-in";
+    pub const SIGN_OUT: &str = "/sign-out";
+    /// Where a link that works once leads: `?link=…`.
+    pub const WELCOME: &str = "/welcome";
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
@@ -63,6 +67,24 @@ pub fn runbooks() -> String {
 
 pub fn tasks() -> String {
     under(route::TASKS)
+}
+
+/// The sign-in page, which leads on to `to` afterwards: a path of ours.
+pub fn sign_in(to: Option<&str>) -> String {
+    let to = to.filter(|to| *to != route::HOME);
+    match to {
+        Some(to) => format!("{}?to={}", under(route::SIGN_IN), crate::list::percent(to)),
+        None => under(route::SIGN_IN),
+    }
+}
+
+pub fn sign_out() -> String {
+    under(route::SIGN_OUT)
+}
+
+/// Where a link that works once leads.
+pub fn welcome(link: &str) -> String {
+    format!("{}?link={}", under(route::WELCOME), crate::list::percent(link))
 }
 
 pub fn events_stream() -> String {

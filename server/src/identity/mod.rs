@@ -2,6 +2,7 @@
 //! configuration therefore refuses to be reached from other machines.
 
 pub mod callers;
+pub mod local;
 pub mod oidc;
 pub mod rights;
 pub mod sessions;
