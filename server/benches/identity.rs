@@ -158,7 +158,7 @@ async fn requests(
     stop.store(true, Ordering::Relaxed);
     writer.await.expect("the writer ends");
     let figures = Figures::of(took, LASTS);
-    let rate = written.load(Ordering::Relaxed) as f64 / lasted.as_secs_f64();
+    let rate = per_second(written.load(Ordering::Relaxed), lasted);
     figures.print(&format!("{what} ({rate:.0} changes/s beside)"));
     figures
 }
@@ -195,6 +195,10 @@ async fn change(db: &Db) {
     tx.commit(vec![row]).await.expect("committed");
 }
 
+fn per_second(count: impl TryInto<u32>, lasted: Duration) -> f64 {
+    f64::from(count.try_into().unwrap_or(u32::MAX)) / lasted.as_secs_f64()
+}
+
 struct Figures {
     per_s: f64,
     p50: f64,
@@ -206,7 +210,7 @@ impl Figures {
         took.sort_unstable();
         let ms = |n: usize| took.get(n).map_or(0.0, |took| took.as_secs_f64() * 1000.0);
         Self {
-            per_s: took.len() as f64 / lasted.as_secs_f64(),
+            per_s: per_second(took.len(), lasted),
             p50: ms(took.len() / 2),
             p99: ms(took.len() * 99 / 100),
         }

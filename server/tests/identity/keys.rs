@@ -38,11 +38,12 @@ async fn a_key_is_taken_from_both_headers_and_never_from_two_that_differ() {
         }
         kit.send(request, Body::empty()).await
     };
-    let bearer = format!("Bearer {key}");
+    let (key, bearer) = (key.as_str(), format!("Bearer {key}"));
+    let bearer = bearer.as_str();
     for headers in [
-        [("x-api-key", key.as_str())].as_slice(),
-        &[("authorization", &bearer)],
-        &[("authorization", &bearer), ("x-api-key", key)],
+        [("x-api-key", key)].as_slice(),
+        &[("authorization", bearer)],
+        &[("authorization", bearer), ("x-api-key", key)],
     ] {
         let me = ask(headers).await;
         assert_eq!(me.status.as_u16(), 200, "{headers:?}");
@@ -56,7 +57,7 @@ async fn a_key_is_taken_from_both_headers_and_never_from_two_that_differ() {
         &[("x-api-key", "short")],
         &[("authorization", "Bearer")],
         &[("authorization", "Bearer short")],
-        &[("authorization", &bearer), ("x-api-key", "qd_made-up-made-up-made-up")],
+        &[("authorization", bearer), ("x-api-key", "qd_made-up-made-up-made-up")],
     ] {
         assert_eq!(ask(wrong).await.status.as_u16(), 401, "{wrong:?}");
         let with_session = [wrong, &[("cookie", cookie.as_str())]].concat();

@@ -59,7 +59,7 @@ async fn a_key_is_somebody_too_and_has_its_owners_groups() {
 async fn nobody_is_told_so_in_the_way_that_the_address_asks_for() {
     let (kit, _hand) = console().await;
     let me = kit.get_as(&Proof::Nothing, "/api/v1/me").await;
-    assert_eq!((me.status.as_u16(), me.code().as_str()), (401, "UNAUTHORIZED"));
+    assert_eq!((me.status.as_u16(), me.code().as_str()), (401, "AUTH_FAILED"));
     let page = kit.get_as(&Proof::Nothing, "/account?x=1").await;
     assert_eq!(page.status.as_u16(), 303);
     assert_eq!(page.header("location"), "/sign-in?to=%2Faccount%3Fx%3D1");

@@ -84,7 +84,7 @@ async fn fifty_at_once_are_judged_no_more_than_five() {
         let of = |status: u16| answers.iter().filter(|a| a.status.as_u16() == status).count();
         assert_eq!((of(401), of(429)), (5, 45), "{:?}", answers.iter().map(|a| a.status));
         let counted =
-            Sql::new("SELECT failures AS n FROM sign_in_failures WHERE subject = 'account:ada'");
+            Sql::new("SELECT failures AS n FROM sign_in_failures WHERE subject LIKE 'account:%'");
         assert_eq!(kit.count(counted).await, 5);
         let refused = Sql::new("SELECT COUNT(*) AS n FROM audit_log");
         assert_eq!(kit.count(refused).await, 5, "and each of them is in the audit log");

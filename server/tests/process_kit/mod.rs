@@ -46,7 +46,7 @@ impl Serving {
     /// With the demo's people, whose file is in the folder.
     pub fn start(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
         let file = folder.path().join(ACCESS);
-        let flags = [&["--demo-users", file.to_str().expect("UTF-8")], flags].concat();
+        let flags = [["--demo-users", file.to_str().expect("UTF-8")].as_slice(), flags].concat();
         let mut serving = Self::alone(folder, &flags);
         if !flags.contains(&"--read-only") {
             serving.line(|line| line["message"].as_str().is_some_and(|m| m.starts_with("demo:")));
