@@ -86,6 +86,8 @@ fn session(answer: &str) -> String {
 
 /// The first admin comes by the link that is printed, and changes the password; somebody mistypes theirs.
 fn plant_people(serving: &Serving, folder: &Path, planted: &mut Planted) {
+    // Whoever is answered can know that it has been printed.
+    process_kit::ask(serving.console, "GET /readyz");
     let printed = std::fs::read_to_string(folder.join("stdout")).expect("what was printed");
     let link = printed.split("link=").nth(1).expect("a link").trim().to_owned();
     planted.add("setup link", &link);
