@@ -286,7 +286,10 @@ async fn a_change_comes_from_our_own_pages_or_from_a_machine() {
         (&[("origin", "http://localhost:8080")], false),
         (&[("sec-fetch-site", "cross-site")], false),
         (&[("sec-fetch-site", "same-site")], false),
-        (&[("sec-fetch-site", "cross-site"), ("x-api-key", "k")], false),
+        (
+            &[("sec-fetch-site", "cross-site"), ("cookie", "qd_session=1"), ("x-api-key", "k")],
+            false,
+        ),
         (&[("host", "evil.example")], false),
         (&[("host", "evil.example"), ("origin", "http://evil.example")], false),
     ];
@@ -329,7 +332,7 @@ async fn a_credential_that_no_browser_sends_by_itself_needs_no_origin() {
     assert_eq!(kit.send(key, "{\"type\":\"a\"}").await.status, StatusCode::OK);
     let both = post()
         .header("x-api-key", "k")
-        .header("cookie", "session=1")
+        .header("cookie", "qd_session=1")
         .header("origin", "https://elsewhere.example");
     assert_eq!(kit.send(both, "{\"type\":\"a\"}").await.status, StatusCode::FORBIDDEN);
 }
