@@ -130,7 +130,7 @@ pub fn session_cookie(config: &Config) -> &'static str {
 
 /// What a request says about a key. Whoever presents one is judged by it alone: one that is no good never falls back
 /// to the rights of a session that happens to come along.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presented<'a> {
     None,
     Unusable,
@@ -139,27 +139,27 @@ enum Presented<'a> {
 
 /// One in two places must be the same.
 fn presented(headers: &HeaderMap) -> Presented<'_> {
-    let named = headers.get_all(API_KEY).iter().map(|value| value.to_str().ok());
-    let borne = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
-    let mut keys = named.chain(borne);
-    let Some(first) = keys.next() else { return Presented::None };
-    match first {
-        Some(key) if (16..=KEY_MAX).contains(&key.len()) && keys.all(|other| other == first) => {
-            Presented::Key(key)
-        }
+    let named = headers.get_all(API_KEY).iter().map(|value| key(value.as_bytes()));
+    let borne = headers.get_all(AUTHORIZATION).iter().map(bearer);
+    let mut all = named.chain(borne.filter(|presented| *presented != Presented::None));
+    let Some(first) = all.next() else { return Presented::None };
+    if all.all(|other| other == first) { first } else { Presented::Unusable }
+}
+
+fn key(bytes: &[u8]) -> Presented<'_> {
+    match std::str::from_utf8(bytes).map(str::trim) {
+        Ok(key) if (16..=KEY_MAX).contains(&key.len()) => Presented::Key(key),
         _ => Presented::Unusable,
     }
 }
 
 /// None for another scheme than ours: a proxy in front may have its own.
-fn bearer(value: &HeaderValue) -> Option<Option<&str>> {
-    let bytes = value.as_bytes();
-    let (scheme, key) = bytes.split_at_checked(BEARER.len())?;
-    let parted = key.first().is_none_or(|byte| byte.is_ascii_whitespace());
-    if !scheme.eq_ignore_ascii_case(BEARER) || !parted {
-        return None;
-    }
-    Some(std::str::from_utf8(key).ok().map(str::trim))
+fn bearer(value: &HeaderValue) -> Presented<'_> {
+    let Some((scheme, rest)) = value.as_bytes().split_at_checked(BEARER.len()) else {
+        return Presented::None;
+    };
+    let parted = rest.first().is_none_or(u8::is_ascii_whitespace);
+    if parted && scheme.eq_ignore_ascii_case(BEARER) { key(rest) } else { Presented::None }
 }
 
 #[cfg(test)]

@@ -106,17 +106,16 @@ pub async fn sign_in(
     let headers = request.headers().clone();
     let form = Form::read(console, request, &["name", "password", "to", "demo"]).await?;
     let knock = knock(&arrival, &headers);
-    let begun = match form.find("demo") {
-        Some(role) => match role.parse::<Role>() {
+    let accounts = &console.accounts.accounts;
+    let begun = if let Some(role) = form.find("demo") {
+        match role.parse::<Role>() {
             Ok(role) if console.config.demo_users.is_some() => {
-                console.accounts.accounts.demo_sign_in(role, knock).await
+                accounts.demo_sign_in(role, knock).await
             }
             _ => Err(ApiError::SignInFailed(SignInFailure::Credentials)),
-        },
-        None => {
-            let accounts = &console.accounts.accounts;
-            accounts.sign_in(form.get("name"), form.get("password"), knock).await
         }
+    } else {
+        accounts.sign_in(form.get("name"), form.get("password"), knock).await
     };
     match begun {
         Ok(begun) => Ok(enter(console, &begun, form.find("to"))),

@@ -73,30 +73,27 @@ async fn account(
     move_epoch(&mut tx).await?;
     let mut rows = Vec::new();
     let known = store::find_account(db, login(role)).await?;
-    let id = match &known {
-        Some(account) => {
-            store::set_password(&mut tx, &account.id, &hash).await?;
-            account.id.clone()
-        }
-        None => {
-            let account = Account {
-                id: rng.uuid(),
-                login: login(role).to_owned(),
-                name: format!("Demo {}", role.as_str()),
-                password_hash: Some(hash),
-                disabled: false,
-            };
-            store::insert_account(&mut tx, &account, None).await?;
-            let (grant, subject) = (rng.uuid(), ("person", account.id.as_str()));
-            insert_grant(&mut tx, &grant, subject, role, None, system).await?;
-            rows.push(
-                AuditRow::allowed(system, "identity.person.add")
-                    .target("person", &account.id, &account.name)
-                    .detail("by", "demo")
-                    .detail("role", role.as_str()),
-            );
-            account.id
-        }
+    let id = if let Some(account) = &known {
+        store::set_password(&mut tx, &account.id, &hash).await?;
+        account.id.clone()
+    } else {
+        let account = Account {
+            id: rng.uuid(),
+            login: login(role).to_owned(),
+            name: format!("Demo {}", role.as_str()),
+            password_hash: Some(hash),
+            disabled: false,
+        };
+        store::insert_account(&mut tx, &account, None).await?;
+        let (grant, subject) = (rng.uuid(), ("person", account.id.as_str()));
+        insert_grant(&mut tx, &grant, subject, role, None, system).await?;
+        rows.push(
+            AuditRow::allowed(system, "identity.person.add")
+                .target("person", &account.id, &account.name)
+                .detail("by", "demo")
+                .detail("role", role.as_str()),
+        );
+        account.id
     };
     revoke_keys_of(&mut tx, &id, KEY).await?;
     let capabilities = role.capabilities();
