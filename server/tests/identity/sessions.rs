@@ -94,9 +94,9 @@ async fn signing_out_ends_this_session_alone_and_clears_the_cookie() {
         let out = kit.send(delete, "").await;
         assert_eq!((out.status.as_u16(), out.session().as_deref()), (204, Some("")));
         assert_eq!(status(&kit, &there).await, 401);
-        let ended = kit.audited().await;
-        assert_eq!(ended.len(), 2);
-        assert!(ended.iter().all(|(action, _)| action == "identity.session.end"));
+        let audited = kit.audited().await;
+        let ended = audited.iter().filter(|(action, _)| action == "identity.session.end");
+        assert_eq!(ended.count(), 2);
     }
 }
 
