@@ -34,10 +34,11 @@ pub fn all() -> Routes {
 
 /// Public, since nobody is known before; the last one proves itself by what it posts.
 fn sign_in(routes: Routes) -> Routes {
-    routes
-        .get(oidc::START, Public, oidc::depart)
-        .get(oidc::CALLBACK, Public, oidc::arrive)
-        .post(oidc::LOGOUT, Public, oidc::log_out)
+    routes.get(oidc::START, Public, oidc::depart).get(oidc::CALLBACK, Public, oidc::arrive).post(
+        oidc::LOGOUT,
+        Public,
+        oidc::log_out,
+    )
 }
 
 fn operations(routes: Routes) -> Routes {
