@@ -222,6 +222,8 @@ fn sign_in(
         rng: rng.clone(),
         sessions: Arc::clone(sessions),
         granted_groups: config.oidc_grants.iter().map(|grant| grant.group.clone()).collect(),
+        home: oidc::routes::home_url(config),
+        base: config.base().to_owned(),
         gate: Arc::clone(gate),
     })))
 }

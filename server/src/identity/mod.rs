@@ -6,10 +6,13 @@ pub mod local;
 pub mod oidc;
 pub mod rights;
 pub mod sessions;
+mod start;
 mod store;
 pub mod token;
 
 use std::sync::Arc;
+
+pub use start::{StartError, check_start};
 
 use app::{
     error::ApiError,

@@ -8,4 +8,6 @@ mod kit;
 mod provider;
 mod refresh;
 mod sessions;
+mod start;
 mod tokens;
+mod web;

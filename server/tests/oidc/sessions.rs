@@ -54,6 +54,8 @@ fn replica(db: &Db, config: &OidcConfig, seed: u64) -> SignIn {
         rng: rng.clone(),
         sessions: Arc::new(Sessions::new(db.clone(), rng, limits)),
         granted_groups: vec!["ops-admins".to_owned(), "ops-operators".to_owned()],
+        home: "http://console.example/".to_owned(),
+        base: String::new(),
         gate: Arc::new(Quiet),
     })
 }
@@ -398,7 +400,17 @@ async fn the_id_token_is_the_hint_at_the_providers_own_sign_out() {
     for stage in stages(json!({})).await {
         stage.arrive("alice").await.expect("alice");
         let id = stage.one("SELECT id AS it FROM sessions").await.expect("a session");
-        let out = stage.console.leave(&id, "http://console.example/").await.expect("an address");
+        let out = stage.console.end_session_url(&id).await.expect("an address");
+        assert_eq!(
+            query(&out, "post_logout_redirect_uri").as_deref(),
+            Some("http://console.example/")
+        );
+        let asked = stage.realm.calls("discovery").await;
+        stage.realm.faults(json!({"legs": {"discovery": {"down": true}}})).await;
+        stage.hand.advance(Duration::from_hours(2));
+        stage.console.end_session_url(&id).await.expect("its address is known");
+        assert_eq!(stage.realm.calls("discovery").await, asked, "nobody waits for it");
+        assert_eq!(stage.console.end_session_url("nobody's").await, None);
         let hint = query(&out, "id_token_hint").expect("a hint");
         assert!(stage.realm.tokens().await.contains(&hint));
     }

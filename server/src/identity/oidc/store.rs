@@ -191,7 +191,7 @@ fn due(row: &Row) -> Result<Due, StoreError> {
     })
 }
 
-/// Takes the session for this owner alone; None when another one has it or it was refreshed meanwhile.
+/// Takes the session for this owner alone; false when another one has it or it was refreshed meanwhile.
 pub async fn claim(tx: &mut Tx, due: &Due, owner: &str, until: Micros) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let sql = Sql::new("UPDATE sessions SET refresh_owner = ")
