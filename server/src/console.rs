@@ -23,7 +23,7 @@ use crate::{
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
-    vault::Vault,
+    vault::{KeyUses, NamingColumn, Resealer, Vault},
     web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
 };
 
@@ -124,6 +124,11 @@ impl Console {
                 async move { Ok(heads.run(stop).await?) }
             });
         }
+        self.tasks.spawn("vault.reseal", VAULT_RESEAL, move |stop| {
+            let (vault, db) = (self.vault.clone(), self.db.clone());
+            let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
+            async move { Ok(resealer.run(stop).await?) }
+        });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -141,6 +146,18 @@ impl Console {
         }
     }
 }
+
+/// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
+pub const KEY_USES: KeyUses = KeyUses {
+    sealed: &[identity::oidc::SEALED_TOKENS, identity::oidc::SEALED_FLOWS],
+    naming: &[
+        NamingColumn { table: "audit_log", column: "hash_key" },
+        NamingColumn { table: "audit_heads", column: "key_id" },
+    ],
+};
+
+const VAULT_RESEAL: &str =
+    "Hourly, seals again under the active key what older keys of the ring have sealed.";
 
 const STORE_UPKEEP: &str =
     "Hourly, removes news that left the replay window and lets SQLite look at its indexes again.";

@@ -3,6 +3,7 @@
 #[path = "../idp_kit/mod.rs"]
 mod idp_kit;
 
+mod fuzz;
 mod groups;
 mod kit;
 mod provider;

@@ -36,15 +36,15 @@ const LOGOUT: &str = "/sign-in/oidc/logout";
 const RUNS: &str = "/system/ops/runs";
 
 /// A console with its provider, on one engine.
-struct Site {
+pub struct Site {
     realm: Realm,
     origin: &'static str,
     stack: Stack,
     engine: Engine,
 }
 
-struct Answer {
-    status: StatusCode,
+pub struct Answer {
+    pub status: StatusCode,
     headers: HeaderMap,
     text: String,
 }
@@ -62,7 +62,7 @@ impl Answer {
 }
 
 impl Site {
-    async fn new(engine: Engine, origin: &'static str, wishes: Value) -> Self {
+    pub async fn new(engine: Engine, origin: &'static str, wishes: Value) -> Self {
         Self::with(engine, origin, wishes, |_| {}).await
     }
 
@@ -107,7 +107,7 @@ impl Site {
         Self { realm, origin, stack, engine }
     }
 
-    async fn send(&self, request: http::request::Builder, body: impl Into<Body>) -> Answer {
+    pub async fn send(&self, request: http::request::Builder, body: impl Into<Body>) -> Answer {
         let host = self.origin.rsplit('/').next().expect("a host");
         let request: Request = request.header("host", host).body(body.into()).expect("a request");
         let peer = "127.0.0.1:50000".parse().expect("an address");
@@ -142,13 +142,13 @@ async fn sites(wishes: Value) -> Vec<Site> {
 
 /// A browser before the console; another one of the kit's goes to the provider.
 #[derive(Default)]
-struct Visitor {
-    jar: BTreeMap<String, String>,
+pub struct Visitor {
+    pub jar: BTreeMap<String, String>,
     abroad: Browser,
 }
 
 impl Visitor {
-    async fn get(&mut self, site: &Site, path: &str) -> Answer {
+    pub async fn get(&mut self, site: &Site, path: &str) -> Answer {
         let jar: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::get(path);
         if !jar.is_empty() {
@@ -172,7 +172,7 @@ impl Visitor {
         path_of(site, &back)
     }
 
-    async fn sign_in(&mut self, site: &Site, start: &str, person: &str) -> Answer {
+    pub async fn sign_in(&mut self, site: &Site, start: &str, person: &str) -> Answer {
         let back = self.go(site, start, person).await;
         self.get(site, &back).await
     }

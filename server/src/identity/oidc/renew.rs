@@ -88,8 +88,9 @@ impl SignIn {
         let tokens = match self.tokens(&due.id, &due.tokens) {
             Ok(tokens) => tokens,
             Err(error) => {
+                // A replica that was started later may have the key; where none has it the hour ends the session.
                 tracing::error!(session.id = due.id, %error, "a session's tokens cannot be opened");
-                return self.end(&due, "tokens_lost").await;
+                return self.put_off_or_end(&due, &owner).await;
             }
         };
         match self.parts.oidc.refresh(&tokens).await {

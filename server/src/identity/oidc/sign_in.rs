@@ -25,7 +25,7 @@ use crate::{
     },
     journal::AuditRow,
     store::{Db, StoreError, Tx},
-    vault::{Place, Vault},
+    vault::{Place, RowName, SealedColumn, Vault},
 };
 
 /// How long a person may take at the provider.
@@ -295,12 +295,17 @@ pub fn local_path(base: &str, to: &str) -> Option<String> {
     Some(if below { resolved.to_owned() } else { format!("{base}{resolved}") })
 }
 
+pub const SEALED_FLOWS: SealedColumn =
+    SealedColumn { table: "sign_in_flows", column: "sealed", row: RowName::Bytes("state_hash") };
+pub const SEALED_TOKENS: SealedColumn =
+    SealedColumn { table: "sessions", column: "tokens", row: RowName::Text("id") };
+
 fn place_of_flow(state: &str) -> Place<'_> {
-    Place { table: "sign_in_flows", row: state, column: "sealed" }
+    SEALED_FLOWS.place(state)
 }
 
 fn place_of_tokens(session: &str) -> Place<'_> {
-    Place { table: "sessions", row: session, column: "tokens" }
+    SEALED_TOKENS.place(session)
 }
 
 fn name(hash: &[u8]) -> String {
