@@ -7,7 +7,7 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::Path,
-    process::Command,
+    process::{Child, Command, Stdio},
     sync::Arc,
 };
 
@@ -56,14 +56,18 @@ fn resealer(vault: &Vault, db: &Db) -> Resealer {
 
 /// Sessions and sign-ins on their way, sealed by this vault; one session without tokens.
 async fn fill(db: &Db, vault: &Vault) {
+    fill_with(db, vault, SESSIONS).await;
+}
+
+async fn fill_with(db: &Db, vault: &Vault, sessions: usize) {
     let mut tx = db.begin().await.expect("a transaction");
     let person = "INSERT INTO people (id, source, login, display_name, created_at) \
                   VALUES ('p', 'oidc', 'x', 'X', 1)";
     tx.execute(Sql::new(person)).await.expect("a person");
-    for n in 0..=SESSIONS {
+    for n in 0..=sessions {
         let session = format!("s-{n:03}");
         let sealed =
-            (n < SESSIONS).then(|| vault.seal(SEALED_TOKENS.place(&session), session.as_bytes()));
+            (n < sessions).then(|| vault.seal(SEALED_TOKENS.place(&session), session.as_bytes()));
         let sql = Sql::new(
             "INSERT INTO sessions (id, person_id, method, created_at, seen_at, expires_at, token_hash, tokens) \
              VALUES (",
@@ -209,6 +213,45 @@ async fn a_value_that_is_written_meanwhile_is_not_overwritten() {
     }
 }
 
+/// A console that seals again as soon as it is up, until it is killed.
+fn serve(engine: &Engine, file: &Path) -> Child {
+    let mut command = program(engine, file);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "off"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_is_killed_while_it_seals_again_loses_nothing() {
+    const MANY: usize = 3_000;
+    for engine in testing::engines().await {
+        let db = &engine.db;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("ring.key");
+        fs::write(&file, format!("{TEST_KEYS}\n")).expect("written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("set");
+        fill_with(db, &open(&old(), db).await, MANY).await;
+        vault::rotate(&file, &Rng::system()).expect("rotated");
+        let left = || async { KEY_USES.of(db, "test").await.expect("counted").sealed };
+        let all = left().await;
+
+        let mut first = serve(&engine, &file);
+        testing::eventually("it is at it", || async { Ok((left().await < all).then_some(())) })
+            .await;
+        first.kill().expect("killed");
+        first.wait().expect("it is gone");
+        let ring = KeyRing::parse(&fs::read_to_string(&file).expect("the file")).expect("a ring");
+        let vault = open(&ring, db).await;
+        let behind_then = behind(db, &vault).await;
+        assert_eq!(i64::try_from(behind_then), Ok(left().await), "under one key or the other");
+
+        let mut second = serve(&engine, &file);
+        testing::eventually("all of it", || async { Ok((left().await == 0).then_some(())) }).await;
+        second.kill().expect("killed");
+        second.wait().expect("it is gone");
+        assert_eq!(behind(db, &vault).await, 0);
+    }
+}
+
 /// Each column of the schema that holds sealed values, or names a key, stands in the registry.
 #[tokio::test]
 async fn every_column_of_the_registry_is_there() {
@@ -218,15 +261,20 @@ async fn every_column_of_the_registry_is_there() {
 }
 
 /// The program, on this engine and with this key file.
-async fn run(engine: &Engine, file: &Path, args: &[&str]) -> (i32, String) {
+fn program(engine: &Engine, file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("QUARTERDECK_") {
             command.env_remove(name);
         }
     }
-    command.args(args).env("DATABASE_URL", &engine.config.url);
-    command.env("QUARTERDECK_VAULT_KEY_FILE", file);
+    command.env("DATABASE_URL", &engine.config.url).env("QUARTERDECK_VAULT_KEY_FILE", file);
+    command
+}
+
+async fn run(engine: &Engine, file: &Path, args: &[&str]) -> (i32, String) {
+    let mut command = program(engine, file);
+    command.args(args);
     let ended = tokio::task::spawn_blocking(move || command.output()).await;
     let output = ended.expect("it was waited for").expect("it starts");
     let said = [output.stdout, output.stderr].concat();

@@ -235,7 +235,7 @@ async fn other_groups_at_the_provider_are_other_groups_here() {
         let epoch = "SELECT CAST(epoch AS TEXT) AS it FROM identity_epoch";
         let before = stage.one(epoch).await;
         stage.realm.change(json!({"people": {"alice": {"groups": ["ops-operators"]}}})).await;
-        stage.hand.advance(Duration::from_secs(14 * 60));
+        stage.hand.advance(Duration::from_mins(14));
         assert_eq!(stage.renew().await, [], "a quarter of an hour is not over");
         stage.hand.advance(Duration::from_secs(61));
         assert_eq!(stage.renew().await, [Fate::Renewed]);
@@ -272,12 +272,12 @@ async fn a_provider_that_is_down_costs_nobody_the_session_for_an_hour() {
         stage.hand.advance(Duration::from_secs(901));
         assert_eq!(stage.renew().await, [Fate::PutOff]);
         assert_eq!(stage.renew().await, [], "it is left in peace for a while");
-        stage.hand.advance(Duration::from_secs(40 * 60));
+        stage.hand.advance(Duration::from_mins(40));
         assert_eq!(stage.renew().await, [Fate::PutOff]);
         assert_eq!(stage.ended().await, None);
         stage.realm.faults(json!({})).await;
         stage.realm.change(json!({"ttl": {"id": 7200}})).await;
-        stage.hand.advance(Duration::from_secs(60));
+        stage.hand.advance(Duration::from_mins(1));
         assert_eq!(stage.renew().await, [Fate::Renewed], "it is up again");
         stage.realm.faults(json!({"legs": {"token": {"down": true}}})).await;
         stage.hand.advance(Duration::from_secs(3601));
@@ -294,7 +294,7 @@ async fn a_lost_answer_ends_one_session_and_says_why() {
         stage.hand.advance(Duration::from_secs(901));
         assert_eq!(stage.renew().await, [Fate::PutOff], "it may have been nothing");
         stage.realm.faults(json!({})).await;
-        stage.hand.advance(Duration::from_secs(60));
+        stage.hand.advance(Duration::from_mins(1));
         assert_eq!(stage.renew().await, [Fate::Ended]);
         assert_eq!(stage.ended().await.as_deref(), Some("provider_refused"));
         stage.arrive("alice").await.expect("and may come in again");

@@ -57,3 +57,32 @@ async fn with_a_provider_somebody_must_have_a_role() {
         check_start(&with, db).await.expect("a stored grant to a group");
     }
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the program is started here")]
+fn the_program_says_how_somebody_gets_a_role_and_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("QUARTERDECK_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder.path()).env("DATABASE_URL", "sqlite:q.db").args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "off",
+        "--public-url",
+        "http://localhost:7080",
+        "--oidc-issuer",
+        "https://login.example",
+        "--oidc-client-id",
+        "quarterdeck",
+    ]);
+    let output = command.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("--oidc-grant GROUP=admin"), "{said}");
+}

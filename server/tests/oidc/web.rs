@@ -35,6 +35,25 @@ const CALLBACK: &str = "/sign-in/oidc/callback";
 const LOGOUT: &str = "/sign-in/oidc/logout";
 const RUNS: &str = "/system/ops/runs";
 
+#[tokio::test]
+async fn one_address_does_not_begin_sign_ins_without_end() {
+    for site in sites(json!({})).await {
+        let mut refused = None;
+        for _ in 0..100 {
+            let gone = Visitor::default().get(&site, START).await;
+            if gone.status != StatusCode::SEE_OTHER {
+                refused = Some(gone);
+                break;
+            }
+        }
+        let refused = refused.expect("refused in the end");
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(!refused.header("retry-after").is_empty());
+        let waiting = site.count("SELECT COUNT(*) AS it FROM sign_in_flows").await;
+        assert!((60..100).contains(&waiting), "{waiting}");
+    }
+}
+
 /// A console with its provider, on one engine.
 pub struct Site {
     realm: Realm,

@@ -7,7 +7,8 @@ use std::{
 };
 
 use openidconnect::{
-    IssuerUrl, JsonWebKeySetUrl, ProviderMetadataWithLogout as Metadata,
+    EndSessionUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadataWithLogout as Metadata, TokenUrl,
+    UserInfoUrl,
     core::{CoreClientAuthMethod, CoreJsonWebKeySet},
 };
 use url::Url;
@@ -137,7 +138,7 @@ impl Provider {
         let metadata = found.map_err(|error| OidcError::discovery(Leg::Discovery, error))?;
         self.safe(&metadata)?;
         let out = metadata.additional_metadata().end_session_endpoint.as_ref();
-        let forms = origins(out.map(|url| url.url()));
+        let forms = origins(out.map(EndSessionUrl::url));
         *self.forms.lock().unwrap_or_else(PoisonError::into_inner) = forms;
         Ok(metadata)
     }
@@ -151,9 +152,9 @@ impl Provider {
     /// A provider over https must not send secrets or people over anything less.
     fn safe(&self, metadata: &Metadata) -> Result<(), OidcError> {
         let optional: [Option<&Url>; 3] = [
-            metadata.token_endpoint().map(|url| url.url()),
-            metadata.userinfo_endpoint().map(|url| url.url()),
-            metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url()),
+            metadata.token_endpoint().map(TokenUrl::url),
+            metadata.userinfo_endpoint().map(UserInfoUrl::url),
+            metadata.additional_metadata().end_session_endpoint.as_ref().map(EndSessionUrl::url),
         ];
         let all = [metadata.authorization_endpoint().url(), metadata.jwks_uri().url()];
         let scheme = self.issuer.url().scheme();

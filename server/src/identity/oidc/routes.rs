@@ -53,6 +53,7 @@ pub async fn depart(
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
     let sign_in = configured(console)?;
+    console.limits.depart(&arrival)?;
     let to = Told::read(&arrival)?.one("to")?;
     let browser = cookies::find(&headers, flow_cookie(&console.config));
     let gone = sign_in.depart(to.as_deref(), browser).await.map_err(told)?;

@@ -139,11 +139,9 @@ impl Judge<'_> {
 }
 
 fn fits(key: &CoreJsonWebKey, alg: &CoreJwsSigningAlgorithm) -> bool {
-    use openidconnect::{
-        JsonWebKey as _, JsonWebKeyAlgorithm, JsonWebKeyUse as _, JwsSigningAlgorithm as _,
-    };
+    use openidconnect::{JsonWebKey as _, JsonWebKeyAlgorithm, JwsSigningAlgorithm as _};
     let right_type = alg.key_type().as_ref() == Some(key.key_type());
-    let right_use = key.key_use().is_none_or(|purpose| purpose.allows_signature());
+    let right_use = key.key_use().is_none_or(openidconnect::JsonWebKeyUse::allows_signature);
     let right_alg = match key.signing_alg() {
         JsonWebKeyAlgorithm::Algorithm(own) => own == alg,
         JsonWebKeyAlgorithm::Unspecified => true,
