@@ -29,7 +29,7 @@ use crate::{
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
-    vault::Vault,
+    vault::{KeyUses, NamingColumn, Resealer, Vault},
     web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
 };
 
@@ -147,12 +147,6 @@ impl Console {
         }
     }
 
-    /// Where the console is published, for those who send people back to it.
-    pub fn home_url(&self) -> String {
-        let origin = self.config.public_url.as_ref().map_or("", |url| url.origin.as_str());
-        format!("{origin}{}", app::paths::home())
-    }
-
     /// Starts what works in the background.
     pub fn start(&'static self) {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
@@ -180,6 +174,11 @@ impl Console {
                 async move { Ok(heads.run(stop).await?) }
             });
         }
+        self.tasks.spawn("vault.reseal", VAULT_RESEAL, move |stop| {
+            let (vault, db) = (self.vault.clone(), self.db.clone());
+            let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
+            async move { Ok(resealer.run(stop).await?) }
+        });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -209,6 +208,18 @@ const IDENTITY_EPOCHS: &str =
     "Every two seconds, looks whether rights have changed, so that open streams feel it.";
 
 const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and keys were of use, each once a minute at most.";
+
+/// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
+pub const KEY_USES: KeyUses = KeyUses {
+    sealed: &[identity::oidc::SEALED_TOKENS, identity::oidc::SEALED_FLOWS],
+    naming: &[
+        NamingColumn { table: "audit_log", column: "hash_key" },
+        NamingColumn { table: "audit_heads", column: "key_id" },
+    ],
+};
+
+const VAULT_RESEAL: &str =
+    "Hourly, seals again under the active key what older keys of the ring have sealed.";
 
 /// The replay window of live pages (DECIDED 25).
 const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
@@ -293,6 +304,8 @@ fn sign_in(
         rng: rng.clone(),
         sessions: Arc::clone(sessions),
         granted_groups: config.oidc_grants.iter().map(|grant| grant.group.clone()).collect(),
+        home: oidc::routes::home_url(config),
+        base: config.base().to_owned(),
         gate: Arc::clone(gate),
     })))
 }

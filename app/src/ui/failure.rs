@@ -24,7 +24,7 @@ pub fn Failure(
         ApiError::NotFound(_) => String::new(),
         ref other => other.to_string(),
     };
-    let (word, address) = way_out.unwrap_or_else(|| ("Go to the start page", paths::home()));
+    let (word, address) = way_out.unwrap_or_else(|| way_out_of(&error));
     let again = matches!(
         error,
         ApiError::Unavailable(_) | ApiError::Timeout | ApiError::RateLimited { .. }
@@ -44,6 +44,14 @@ pub fn Failure(
                 <p class="faint">"Request " <code>{id}</code></p>
             })}
         </div>
+    }
+}
+
+fn way_out_of(error: &ApiError) -> (&'static str, String) {
+    match error {
+        ApiError::SignIn => ("Sign in", paths::sign_in(None)),
+        ApiError::SignInFailed(_) => ("Sign in again", paths::sign_in(None)),
+        _ => ("Go to the start page", paths::home()),
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Command {
     AuditVerify { config: Box<Config>, ask: AuditAsk },
     NewKey,
     ListKeys(Box<Config>),
+    RotateKey(Box<Config>),
+    RetireKey { config: Box<Config>, id: String },
 }
 
 /// Which part of the audit chain to verify, and against what.

@@ -240,7 +240,7 @@ pub const SETTINGS: &[Setting] = &[
             "oidc_algorithms",
             "NAME",
             oidc::ALGORITHM,
-            "Signatures that are believed; repeatable.",
+            "Signatures that are believed; never `none`, never one with a shared secret; repeatable.",
         )
     },
     single(
@@ -248,7 +248,7 @@ pub const SETTINGS: &[Setting] = &[
         "oidc_graph_url",
         "URL",
         "",
-        "Microsoft Graph, asked for the groups that did not fit into a token of Entra ID.",
+        "Microsoft Graph, such as https://graph.microsoft.com/v1.0, asked for the groups that did not fit into a token of Entra ID.",
     ),
     Setting {
         kind: Kind::Many,
@@ -257,7 +257,7 @@ pub const SETTINGS: &[Setting] = &[
             "oidc_grant",
             "GROUP=ROLE",
             "",
-            "A group of the provider that is auditor, operator or admin of everything; repeatable.",
+            "A group of the provider that is auditor, operator or admin of everything; as long as nothing is granted to anybody the console does not start; repeatable.",
         )
     },
     Setting {
@@ -406,17 +406,35 @@ pub fn command() -> Command {
                 .arg(check),
         )
         .subcommand(audit())
+        .subcommand(keys())
+}
+
+fn keys() -> Command {
+    let id = Arg::new("id")
+        .value_name("ID")
+        .required(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("The key's name, as `quarterdeck keys list` shows it");
+    Command::new("keys")
+        .about("The key ring: print a new key, list those in use, change the active one, retire an old one")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
         .subcommand(
-            Command::new("keys")
-                .about("The key ring: print a new key, or list the keys in use")
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .subcommand(Command::new("new").about(
-                    "Print a fresh line for the key ring; put first, it becomes the active key",
-                ))
-                .subcommand(Command::new("list").about(
-                    "List the keys of the ring and of the database by name; end with 1 when the ring lacks one",
-                )),
+            Command::new("new")
+                .about("Print a fresh line for the key ring; put first, it becomes the active key"),
+        )
+        .subcommand(Command::new("list").about(
+            "List the keys of the ring and of the database by name, with what each of them still seals and verifies; end \
+             with 1 when the ring lacks one",
+        ))
+        .subcommand(Command::new("rotate").about(
+            "Put a new key first in the key file; a console that is started then seals with it, and seals again what \
+             older keys sealed",
+        ))
+        .subcommand(
+            Command::new("retire")
+                .about("Take a key out of the ring when no sealed value and no audit row needs it any more")
+                .arg(id),
         )
 }
 

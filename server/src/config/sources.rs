@@ -262,6 +262,8 @@ pub fn read(
     let (name, inner) = match (name, inner.subcommand()) {
         // Needs no configuration, and makes what a configuration may lack.
         ("keys", Some(("new", _))) => return Ok(Command::NewKey),
+        ("keys", Some(("rotate", innermost))) => ("rotate", innermost),
+        ("keys", Some(("retire", innermost))) => ("retire", innermost),
         (_, Some((_, innermost))) => (name, innermost),
         (_, None) => (name, inner),
     };
@@ -272,6 +274,11 @@ pub fn read(
         "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
         "keys" => Command::ListKeys(config),
+        "rotate" => Command::RotateKey(config),
+        "retire" => Command::RetireKey {
+            config,
+            id: inner.get_one::<String>("id").cloned().unwrap_or_default(),
+        },
         _ => Command::Serve(config),
     })
 }

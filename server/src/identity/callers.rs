@@ -129,9 +129,12 @@ pub fn session_cookie(config: &Config) -> &'static str {
 /// The key that a request presents; one in two places must be the same.
 fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let mut keys = headers.get_all(API_KEY).iter();
-    let key = match keys.next() {
-        Some(key) => key.to_str().ok()?,
-        None => bearer(headers)?,
+    let key = match (keys.next(), bearer(headers)) {
+        (Some(key), bearer) => {
+            let key = key.to_str().ok()?;
+            bearer.is_none_or(|bearer| bearer == key).then_some(key)?
+        }
+        (None, bearer) => bearer?,
     };
     let plausible = (16..=KEY_MAX).contains(&key.len()) && keys.next().is_none();
     plausible.then_some(key)
@@ -142,4 +145,81 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = given.next()?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && given.next().is_none()).then(|| key.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    const KEY: &str = "qd_0123456789abcdef";
+
+    fn headers(all: &[(HeaderName, &[u8])]) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in all {
+            headers.append(name.clone(), HeaderValue::from_bytes(value).ok()?);
+        }
+        Some(headers)
+    }
+
+    fn presented(all: &[(HeaderName, &str)]) -> Option<String> {
+        let all: Vec<_> =
+            all.iter().map(|(name, value)| (name.clone(), value.as_bytes())).collect();
+        presented_key(&headers(&all)?).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_key_is_presented_in_one_way() {
+        let bearer = format!("Bearer {KEY}");
+        let (api, auth) = (API_KEY, AUTHORIZATION);
+        for good in [
+            vec![(api.clone(), KEY)],
+            vec![(auth.clone(), bearer.as_str())],
+            vec![(auth.clone(), bearer.as_str()), (api.clone(), KEY)],
+        ] {
+            assert_eq!(presented(&good).as_deref(), Some(KEY), "{good:?}");
+        }
+        let lower = format!("bearer   {KEY} ");
+        assert_eq!(presented(&[(auth.clone(), &lower)]).as_deref(), Some(KEY));
+        let (basic, long) = (format!("Basic {KEY}"), "k".repeat(KEY_MAX + 1));
+        for bad in [
+            vec![],
+            vec![(api.clone(), "short")],
+            vec![(api.clone(), long.as_str())],
+            vec![(auth.clone(), basic.as_str())],
+            vec![(auth.clone(), KEY)],
+            vec![(auth.clone(), "Bearer")],
+            vec![(auth.clone(), "Bearer ")],
+            vec![(api.clone(), KEY), (api.clone(), KEY)],
+            vec![(auth.clone(), bearer.as_str()), (auth.clone(), bearer.as_str())],
+            vec![(api.clone(), "another key entirely"), (auth, bearer.as_str())],
+        ] {
+            assert_eq!(presented(&bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_and_what_comes_out_could_be_a_key(
+            api in vec(vec(any::<u8>(), 0..300), 0..3),
+            auth in vec(vec(any::<u8>(), 0..300), 0..3),
+            scheme in any::<bool>(),
+        ) {
+            let auth: Vec<Vec<u8>> = auth
+                .into_iter()
+                .map(|value| if scheme { [b"Bearer ", value.as_slice()].concat() } else { value })
+                .collect();
+            let api = api.iter().map(|value| (API_KEY, value.as_slice()));
+            let auth = auth.iter().map(|value| (AUTHORIZATION, value.as_slice()));
+            let all: Vec<_> = api.chain(auth).collect();
+            if let Some(headers) = headers(&all)
+                && let Some(key) = presented_key(&headers)
+            {
+                prop_assert!((16..=KEY_MAX).contains(&key.len()));
+                prop_assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t'));
+            }
+        }
+    }
 }

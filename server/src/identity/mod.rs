@@ -14,10 +14,13 @@ pub mod oidc;
 pub mod own;
 pub mod rights;
 pub mod sessions;
+mod start;
 mod store;
 pub mod token;
 
 use std::sync::Arc;
+
+pub use start::{StartError, check_start};
 
 use app::{
     error::ApiError,
