@@ -14,6 +14,9 @@ pub enum PageTitle {
     Operation(i64),
     Runbooks,
     BackgroundTasks,
+    SignIn,
+    Welcome,
+    Account,
     NotFound(Thing),
     Error(u16),
 }
@@ -32,6 +35,9 @@ impl PageTitle {
             Self::Operation(id) => format!("Operation #{id}"),
             Self::Runbooks => "Runbooks".to_owned(),
             Self::BackgroundTasks => "Background tasks".to_owned(),
+            Self::SignIn => "Sign in".to_owned(),
+            Self::Welcome => "Welcome".to_owned(),
+            Self::Account => "Your account".to_owned(),
             Self::NotFound(thing) => format!("{} not found", thing.label()),
             Self::Error(status) => format!("Error {status}"),
         };

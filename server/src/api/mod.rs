@@ -4,3 +4,4 @@
 pub mod openapi;
 pub mod operations;
 pub mod schemas;
+pub mod session;
