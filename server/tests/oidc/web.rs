@@ -1,6 +1,6 @@
 //! Sign-in through a provider as a browser meets it: every layer of the console, a real provider, a cookie jar.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
 
 use axum::{body::Body, extract::Request};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -9,12 +9,6 @@ use server::{
     clock::{Clock, Rng},
     config::{Config, GroupRole, OidcConfig, PublicUrl},
     console::{Console, Parts},
-    identity::{
-        AuditedGate,
-        callers::{SignedInCallers, session_cookie},
-        rights::RightsBook,
-        sessions::{Limits, Sessions},
-    },
     routes,
     store::{
         Sql,
@@ -110,17 +104,8 @@ impl Site {
             ..Config::defaults()
         };
         let (db, clock) = (engine.db.clone(), engine.db.clock().clone());
-        let limits = Limits { idle: Duration::from_hours(8), lifetime: Duration::from_hours(24) };
-        let of_groups = config.oidc_grants.iter().map(|g| (g.group.clone(), g.role)).collect();
-        let callers = SignedInCallers {
-            sessions: Arc::new(Sessions::new(db.clone(), Rng::seeded(2), limits)),
-            rights: Arc::new(RightsBook::new(db.clone(), of_groups)),
-            clock: clock.clone(),
-            gate: Arc::new(AuditedGate::new(db.clone())),
-            cookie: session_cookie(&config),
-        };
         let (rng, vault) = (Rng::seeded(7), Vault::for_tests());
-        let parts = Parts { config, clock, rng, db, vault, callers: Some(Arc::new(callers)) };
+        let parts = Parts { config, clock, rng, db, vault, callers: None };
         let console = Console::open(parts).await.expect("a fresh database opens");
         let stack = Stack::new(console, routes::all()).expect("the table fits");
         Self { realm, origin, stack, engine }
@@ -212,9 +197,13 @@ async fn a_browser_goes_to_the_provider_and_comes_back_signed_in() {
             let site = Site::new(engine, origin, json!({})).await;
             let mut visitor = Visitor::default();
             let closed = visitor.get(&site, RUNS).await;
-            assert_eq!(closed.status, StatusCode::UNAUTHORIZED);
-            assert!(!closed.header("content-security-policy").contains("http:"));
-            assert!(closed.text.contains("/sign-in\""), "the way in: {}", closed.text);
+            assert_eq!(closed.status, StatusCode::SEE_OTHER);
+            assert!(closed.header("location").starts_with("/sign-in?to="), "the way in");
+            let way_in = visitor.get(&site, closed.header("location")).await;
+            assert!(way_in.text.contains(START), "{}", way_in.text);
+            // The provider stands in no policy before somebody is there to sign out.
+            let policy = way_in.header("content-security-policy");
+            assert!(policy.contains("form-action 'self';"), "{policy}");
 
             let gone = visitor.get(&site, "/sign-in/oidc?to=%2Fsystem%2Fops%2Fruns").await;
             assert_eq!(gone.status, StatusCode::SEE_OTHER);
@@ -493,10 +482,41 @@ async fn the_provider_tells_of_a_sign_out_by_http() {
         let done = site.post_logout(kind, body.clone()).await;
         assert_eq!((done.status, done.text.as_str()), (StatusCode::OK, ""));
         assert_eq!(done.header("cache-control"), "no-store");
-        assert_eq!(visitor.get(&site, RUNS).await.status, StatusCode::UNAUTHORIZED, "at once");
+        assert_eq!(visitor.get(&site, RUNS).await.status, StatusCode::SEE_OTHER, "at once");
         visitor.sign_in(&site, START, "alice").await;
         let replayed = site.post_logout(FORM, body).await;
         assert_eq!(replayed.status, StatusCode::BAD_REQUEST, "its jti was heard");
         assert_eq!(visitor.get(&site, RUNS).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn signing_out_here_leads_on_to_signing_out_there() {
+    for site in sites(json!({})).await {
+        let mut visitor = Visitor::default();
+        visitor.sign_in(&site, START, "alice").await;
+        let session = visitor.jar["qd_session"].clone();
+        let post = |cookie: String| {
+            let request = Request::post("/sign-out").header("origin", site.origin);
+            site.send(request.header("cookie", format!("qd_session={cookie}")), Body::empty())
+        };
+        // Even while the provider is down: its address is known.
+        site.realm.faults(json!({"legs": {"discovery": {"down": true}}})).await;
+        let gone = post(session.clone()).await;
+        assert_eq!(gone.status, StatusCode::SEE_OTHER, "{}", gone.text);
+        let there = Url::parse(gone.header("location")).expect("the provider's address");
+        assert_eq!(
+            there.as_str().split('?').next(),
+            Some(&*format!("{}/session/end", site.realm.issuer))
+        );
+        let back_to = query(&there, "post_logout_redirect_uri");
+        assert_eq!(back_to.as_deref(), Some("http://console.example/"));
+        let hint = query(&there, "id_token_hint").expect("a hint");
+        assert!(site.realm.tokens().await.contains(&hint));
+        assert!(gone.cookie("qd_session").is_some_and(|cookie| cookie.contains("Max-Age=0")));
+        assert_eq!(site.live().await, 0);
+        assert_eq!(visitor.get(&site, RUNS).await.status, StatusCode::SEE_OTHER);
+        let again = post(session).await;
+        assert_eq!(again.header("location"), "/sign-in", "nobody is signed in any more");
     }
 }
