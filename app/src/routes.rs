@@ -7,6 +7,7 @@ use leptos_router::{
 };
 
 use crate::{
+    audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
     operations::pages::{RunPage, RunbooksPage, RunsPage},
     paths,
@@ -24,6 +25,7 @@ pub fn App() -> impl IntoView {
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
     let tasks = (StaticSegment("settings"), StaticSegment("tasks"));
+    let audit = StaticSegment("audit");
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -32,6 +34,8 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
+                <Route path=audit view=AuditPage ssr=mode.clone() />
+                <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=tasks view=TasksPage ssr=mode />
             </FlatRoutes>
         </Router>

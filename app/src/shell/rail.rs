@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::sees_operations;
 use crate::{
-    identity::Caller,
+    identity::{Caller, Capability},
     paths,
     paths::route,
     ui::{Keys, icons::Wheel, keys::Go},
@@ -33,6 +33,14 @@ const OPERATIONS: &[Entry] = &[Entry {
     }],
 }];
 
+const AUDIT: &[Entry] = &[Entry {
+    label: "Audit log",
+    letter: 'a',
+    route: route::AUDIT,
+    href: paths::audit,
+    below: &[],
+}];
+
 const SETTINGS: &[Entry] = &[Entry {
     label: "Background tasks",
     letter: 't',
@@ -45,6 +53,7 @@ const SETTINGS: &[Entry] = &[Entry {
 pub fn Rail(path: String, caller: Option<Caller>) -> impl IntoView {
     let groups: Vec<&'static [Entry]> = [
         (OPERATIONS, caller.as_ref().is_some_and(sees_operations)),
+        (AUDIT, caller.as_ref().is_some_and(|caller| caller.may(Capability::AuditView))),
         (SETTINGS, caller.as_ref().is_some_and(sees_operations)),
     ]
     .into_iter()

@@ -64,10 +64,9 @@ fn words(error: &ApiError) -> (String, &'static str) {
         ApiError::SignIn => {
             ("Sign in first".to_owned(), "This page is for people who are signed in.")
         }
-        ApiError::SignInFailed(_) => (
-            "Not signed in".to_owned(),
-            "Nothing was changed. You can begin the sign-in again.",
-        ),
+        ApiError::SignInFailed(_) => {
+            ("Not signed in".to_owned(), "Nothing was changed. You can begin the sign-in again.")
+        }
         ApiError::Invalid(_) | ApiError::Transport(_) => (
             "This request cannot be answered".to_owned(),
             "Something in the address or the form has a value that is not taken here.",
@@ -96,4 +95,13 @@ fn words(error: &ApiError) -> (String, &'static str) {
             "The fault is ours and has been logged under the id above.",
         ),
     }
+}
+
+/// Our sentences set field names between backticks.
+pub fn with_code(sentence: &str) -> AnyView {
+    let parts = sentence.split('`').enumerate().map(|(i, part)| {
+        let part = part.to_owned();
+        if i % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+    });
+    parts.collect_view().into_any()
 }

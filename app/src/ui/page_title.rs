@@ -14,6 +14,8 @@ pub enum PageTitle {
     Operation(i64),
     Runbooks,
     BackgroundTasks,
+    Audit,
+    AuditEntry(i64),
     NotFound(Thing),
     Error(u16),
 }
@@ -32,6 +34,8 @@ impl PageTitle {
             Self::Operation(id) => format!("Operation #{id}"),
             Self::Runbooks => "Runbooks".to_owned(),
             Self::BackgroundTasks => "Background tasks".to_owned(),
+            Self::Audit => "Audit log".to_owned(),
+            Self::AuditEntry(seq) => format!("Audit entry #{seq}"),
             Self::NotFound(thing) => format!("{} not found", thing.label()),
             Self::Error(status) => format!("Error {status}"),
         };

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use app::{
+    audit::model::FILTERS as AUDIT,
     events::Notice,
     list::{Filter, FilterKind},
     operations::model,
@@ -20,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::operations;
+use super::{audit, operations};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -34,14 +35,29 @@ use crate::{
                        refuses. Unknown fields and filters are refused. `/api/v1` only grows.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(operations::list, operations::start, operations::types, operations::get),
+    paths(
+        operations::list,
+        operations::start,
+        operations::types,
+        operations::get,
+        audit::list,
+        audit::get,
+        audit::export,
+    ),
     components(schemas(ErrorResponse, Notice, Version)),
-    tags((name = "operations", description = "What people and schedules asked for, and how it went"))
+    tags(
+        (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "audit", description = "Who did what, and whether they might"),
+    )
 )]
 struct Described;
 
 /// The lists, with the filters that each takes.
-const LISTS: &[(&str, &[Filter])] = &[(paths::route::API_OPERATIONS, model::FILTERS)];
+const LISTS: &[(&str, &[Filter])] = &[
+    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_AUDIT, AUDIT),
+    (paths::route::API_AUDIT_EXPORT, AUDIT),
+];
 
 /// The document; made once.
 pub fn of_api() -> &'static openapi::OpenApi {

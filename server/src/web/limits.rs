@@ -41,6 +41,7 @@ type PerCaller =
 pub struct Limits {
     clock: Monotonic,
     searches: PerCaller,
+    exports: PerCaller,
 }
 
 impl Limits {
@@ -49,7 +50,9 @@ impl Limits {
         let rate = NonZeroU32::new(config.search_rate).unwrap_or(NonZeroU32::MIN);
         let searches =
             RateLimiter::new(Quota::per_second(rate), HashMapStateStore::default(), clock.clone());
-        Self { clock, searches }
+        let exports = Quota::per_second(NonZeroU32::MIN);
+        let exports = RateLimiter::new(exports, HashMapStateStore::default(), clock.clone());
+        Self { clock, searches, exports }
     }
 
     /// Refuses a caller that searches too often. A search is whatever has a text to look for.
@@ -62,15 +65,24 @@ impl Limits {
         if !pairs.iter().any(|(key, value)| key == "q" && !value.is_empty()) {
             return Ok(());
         }
-        if self.searches.len() > CALLERS_KEPT {
-            self.searches.retain_recent();
-        }
         let who = match (caller, arrival.address) {
             (Some(caller), _) => format!("{caller:?}"),
             (None, Some(address)) => address.to_string(),
             (None, None) => String::new(),
         };
-        self.searches.check_key(&who).map_err(|refused| {
+        self.take(&self.searches, &who)
+    }
+
+    /// Refuses a caller that exports more than once in a second.
+    pub fn export(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.take(&self.exports, &format!("{caller:?}"))
+    }
+
+    fn take(&self, limiter: &PerCaller, who: &String) -> Result<(), ApiError> {
+        if limiter.len() > CALLERS_KEPT {
+            limiter.retain_recent();
+        }
+        limiter.check_key(who).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
             ApiError::RateLimited { retry_after_s: seconds }
