@@ -1,7 +1,10 @@
 //! The audit chain: whatever is done to it is found and named, whatever happens to its writers leaves it whole.
 
 mod cli;
+mod export;
 mod heads;
+mod list;
+mod retention;
 mod tampering;
 mod writers;
 
