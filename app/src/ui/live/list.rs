@@ -44,25 +44,41 @@ where
 {
     let newer: Newer = Box::new(move |query, after| Box::pin(newer(query, after)));
     let state = RwSignal::new(LinkState::Connecting);
-    let fresh = RwSignal::new(0_i64);
-    let changed = RwSignal::new(0_usize);
-    let said = RwSignal::new(String::new());
-    let link = StoredValue::new_local(None::<Link>);
     let list = Rc::new(List {
         section,
         query,
         newer,
-        fresh,
-        changed,
+        fresh: RwSignal::new(0),
+        changed: RwSignal::new(0),
         pending: RefCell::default(),
         gathering: RefCell::new(false),
         paused: Cell::new(false),
     });
+    let link = follow(&list, state, stream, topic);
+    let paused = Rc::clone(&list);
+    let pause = move |is_paused| {
+        paused.paused.set(is_paused);
+        link.with_value(|link| link.iter().for_each(|link| link.set_paused(is_paused)));
+    };
+    view! {
+        <div class="live js">
+            {pill(list)}
+            <LiveState state on_pause=pause />
+        </div>
+    }
+}
 
-    let follower = Rc::clone(&list);
+/// Keeps the line, once the page is awake.
+fn follow(
+    list: &Rc<List>,
+    state: RwSignal<LinkState>,
+    stream: String,
+    topic: String,
+) -> StoredValue<Option<Link>, LocalStorage> {
+    let link = StoredValue::new_local(None::<Link>);
+    let list = Rc::clone(list);
     Effect::new(move |_| {
-        let list = Rc::clone(&follower);
-        let topic = topic.clone();
+        let (list, topic) = (Rc::clone(&list), topic.clone());
         let on_news = move |news| match news {
             News::Notice(notice) if notice.topic == topic => list.heard(Some(notice)),
             News::Notice(_) => {}
@@ -70,12 +86,14 @@ where
         };
         link.set_value(Some(Link::follow(stream.clone(), state, on_news)));
     });
+    link
+}
 
+/// "3 new", and what a click on it did.
+fn pill(list: Rc<List>) -> impl IntoView {
+    let said = RwSignal::new(String::new());
+    let (fresh, changed) = (list.fresh, list.changed);
     let list = StoredValue::new_local(list);
-    let pause = move |paused| {
-        list.with_value(|list| list.paused.set(paused));
-        link.with_value(|link| link.iter().for_each(|link| link.set_paused(paused)));
-    };
     let refetch = move |_| {
         let list = list.with_value(Rc::clone);
         spawn_local(async move {
@@ -83,7 +101,7 @@ where
             said.set(if done { "List updated." } else { "Could not update the list." }.to_owned());
         });
     };
-    let pill = move || {
+    let button = move || {
         pill_words(fresh.get(), changed.get()).map(|words| {
             view! {
                 <button type="button" class="pill" on:click=refetch>
@@ -93,13 +111,10 @@ where
         })
     };
     view! {
-        <div class="live js">
-            <span aria-live="polite">{pill}</span>
-            <span class="unseen" role="status">
-                {said}
-            </span>
-            <LiveState state on_pause=pause />
-        </div>
+        <span aria-live="polite">{button}</span>
+        <span class="unseen" role="status">
+            {said}
+        </span>
     }
 }
 
