@@ -101,6 +101,8 @@ pub enum Conflict {
     BuiltIn,
     /// The same grant stands already.
     AlreadyGranted,
+    /// Who asks does not sign in with a password here.
+    NoPassword,
 }
 
 /// What the server stands on.
@@ -164,6 +166,7 @@ pub enum Expected {
     Object,
     Cursor,
     Utf8,
+    Login,
 }
 
 impl ApiError {
@@ -260,6 +263,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
 }
@@ -314,6 +318,7 @@ impl Conflict {
             Self::Archived => "It is archived; nothing new can refer to it.",
             Self::BuiltIn => "It belongs to the console itself and stays as it is.",
             Self::AlreadyGranted => "This is granted already.",
+            Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
 
@@ -328,6 +333,7 @@ impl Conflict {
             Self::Archived => "ARCHIVED",
             Self::BuiltIn => "BUILT_IN",
             Self::AlreadyGranted => "ALREADY_GRANTED",
+            Self::NoPassword => "NO_PASSWORD",
         }
     }
 }

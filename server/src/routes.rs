@@ -5,7 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
-    identity::oidc::routes as oidc,
+    identity::{forms as identity, oidc::routes as oidc},
     operations::forms,
     web::{
         Access::{self, Needs, Public, SignedIn},
@@ -32,13 +32,24 @@ pub fn all() -> Routes {
     settings(audit(operations(sign_in(routes))))
 }
 
-/// Public, since nobody is known before; the last one proves itself by what it posts.
+/// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
 fn sign_in(routes: Routes) -> Routes {
-    routes.get(oidc::START, Public, oidc::depart).get(oidc::CALLBACK, Public, oidc::arrive).post(
-        oidc::LOGOUT,
-        Public,
-        oidc::log_out,
-    )
+    routes
+        .page(route::SIGN_IN, Public)
+        .post(route::SIGN_IN, Public, identity::sign_in)
+        .page(route::WELCOME, Public)
+        .post(route::WELCOME, Public, identity::welcome)
+        .post(route::API_SESSION, Public, api::session::begin)
+        // Of one's own.
+        .delete(route::API_SESSION, SignedIn, api::session::end)
+        .get(route::API_ME, SignedIn, api::session::me)
+        .post(route::SIGN_OUT, SignedIn, identity::sign_out)
+        .page(route::ACCOUNT, SignedIn)
+        .post(route::ACCOUNT_PASSWORD, SignedIn, identity::change_password)
+        .post(route::ACCOUNT_SESSIONS, SignedIn, identity::end_session)
+        .get(oidc::START, Public, oidc::depart)
+        .get(oidc::CALLBACK, Public, oidc::arrive)
+        .post(oidc::LOGOUT, Public, oidc::log_out)
 }
 
 fn operations(routes: Routes) -> Routes {

@@ -16,6 +16,9 @@ pub enum PageTitle {
     BackgroundTasks,
     Audit,
     AuditEntry(i64),
+    SignIn,
+    Welcome,
+    Account,
     NotFound(Thing),
     Error(u16),
 }
@@ -36,6 +39,9 @@ impl PageTitle {
             Self::BackgroundTasks => "Background tasks".to_owned(),
             Self::Audit => "Audit log".to_owned(),
             Self::AuditEntry(seq) => format!("Audit entry #{seq}"),
+            Self::SignIn => "Sign in".to_owned(),
+            Self::Welcome => "Welcome".to_owned(),
+            Self::Account => "Your account".to_owned(),
             Self::NotFound(thing) => format!("{} not found", thing.label()),
             Self::Error(status) => format!("Error {status}"),
         };

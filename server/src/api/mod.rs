@@ -5,3 +5,4 @@ pub mod audit;
 pub mod openapi;
 pub mod operations;
 pub mod schemas;
+pub mod session;

@@ -21,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, operations};
+use super::{audit, operations, session};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -35,22 +35,35 @@ use crate::{
                        refuses. Unknown fields and filters are refused. `/api/v1` only grows.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(
-        operations::list,
-        operations::start,
-        operations::types,
-        operations::get,
-        audit::list,
-        audit::get,
-        audit::export,
-    ),
+    paths(operations::list, operations::start, operations::types, operations::get, session::begin, session::end, session::me, audit::list, audit::get, audit::export),
     components(schemas(ErrorResponse, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
         (name = "audit", description = "Who did what, and whether they might"),
-    )
+        (name = "identity", description = "Who asks, and what they may do"),
+    ),
+    modifiers(&Credentials),
+    security(("session" = []), ("bearer" = []), ("key" = []))
 )]
 struct Described;
+
+/// The three ways to say who asks. Machines take a key; browsers have a session.
+struct Credentials;
+
+impl utoipa::Modify for Credentials {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme,
+        };
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-qd_session"));
+        let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("key", SecurityScheme::ApiKey(header));
+    }
+}
 
 /// The lists, with the filters that each takes.
 const LISTS: &[(&str, &[Filter])] = &[
