@@ -21,6 +21,7 @@ use super::{
     AuditService, SignedHead,
     bundle::{self, Exporter, Header, Seal, Sealed},
     csv,
+    heads::sign_end,
     service::refused,
     store::{self, Link, entries::ENTRIES},
 };
@@ -134,14 +135,12 @@ fn exporter(caller: &Caller) -> Exporter {
     }
 }
 
-/// The head at this moment, signed, kept and logged like those of every five minutes.
+/// The head at this moment, signed, kept and logged like those of every five minutes. An end that is not as it was
+/// left is signed by no export either.
 async fn sign_head(db: &Db, chain: &ChainKeys) -> Result<SignedHead, StoreError> {
-    let ends = store::ends(db).await?;
-    let hash = ends.head_hash.and_then(|hash| hash.try_into().ok()).ok_or(StoreError::NoRow)?;
-    let head = SignedHead::sign(chain, db.now().await?, ends.head, hash);
-    store::keep_head(db, &head).await?;
-    tracing::info!(audit.seq = head.seq, "audit chain head signed: {head}");
-    Ok(head)
+    let signed = sign_end(db, chain, store::ends(db).await?).await?;
+    let reason = || "does not fit the end of the audit log".to_owned();
+    signed.ok_or_else(|| StoreError::Column { column: "audit_head", reason: reason() })
 }
 
 impl Export {

@@ -134,27 +134,12 @@ async fn verify_after(
         return Ok(Verdict::Broken(Broken { seq: checkpoint.seq, fault: Fault::Checkpoint }));
     };
     let ends = store::ends(db).await?;
-    let from = ask.from.unwrap_or(base.first);
-    // What stands beyond the head is looked at as well: it must not be there.
-    let last = ends.head.max(ends.last);
-    let to = ask.to.unwrap_or(last);
-    for asked in [ask.from, ask.to].into_iter().flatten() {
-        if asked < 1 || asked > last {
-            return Err(Unverified::NoSuchRow { asked, last });
-        }
-    }
-    let asked = [ask.from, ask.to, ask.head.as_ref().map(|head| head.seq + 1)];
-    if let Some(asked) = asked.into_iter().flatten().find(|asked| *asked < base.first) {
-        return Err(Unverified::Pruned { asked, first: base.first });
-    }
+    let (from, to) = span(ask, &base, &ends)?;
     if let Some(head) = ask.head.as_ref().filter(|head| head.seq == base.first - 1)
         && head.hash != base.prev
     {
         let fault = Fault::SignedHash { at: head.at };
         return Ok(Verdict::Broken(Broken { seq: head.seq, fault }));
-    }
-    if ask.from.is_some() && from > to {
-        return Err(Unverified::Backwards { from, to });
     }
     let mut walk = Walk::begin(db, chain, &ends, &base, from).await?;
     if let Some(broken) = walk.run(to, ask).await? {
@@ -162,6 +147,26 @@ async fn verify_after(
     }
     let Walk { rows, heads, next, .. } = walk;
     Ok(Verdict::Whole(Whole { rows, heads, last: next - 1, pruned_to: base.first - 1 }))
+}
+
+/// The first and the last row to look at, if those that were asked for can be there.
+fn span(ask: &Ask, base: &Base, ends: &Ends) -> Result<(i64, i64), Unverified> {
+    // What stands beyond the head is looked at as well: it must not be there.
+    let last = ends.head.max(ends.last);
+    let (from, to) = (ask.from.unwrap_or(base.first), ask.to.unwrap_or(last));
+    let rows = [ask.from, ask.to].into_iter().flatten();
+    if let Some(asked) = rows.clone().find(|asked| *asked < 1 || *asked > last) {
+        return Err(Unverified::NoSuchRow { asked, last });
+    }
+    // The checkpoint still speaks of the row before the first.
+    let head = ask.head.as_ref().map(|head| head.seq).filter(|seq| *seq != base.first - 1);
+    if let Some(asked) = rows.chain(head).find(|asked| *asked < base.first) {
+        return Err(Unverified::Pruned { asked, first: base.first });
+    }
+    if ask.from.is_some() && from > to {
+        return Err(Unverified::Backwards { from, to });
+    }
+    Ok((from, to))
 }
 
 /// Where the chain begins.

@@ -192,6 +192,13 @@ async fn a_tampered_log_is_exported_and_does_not_verify() {
         let export = service.export(&permit, Format::Ndjson, &query(&[])).await.expect("it begins");
         let pieces: Vec<_> = export.stream().collect().await;
         assert!(pieces.last().is_some_and(Result::is_err), "a gap ends it without a seal");
+        let last = Sql::new("DELETE FROM audit_log WHERE seq > 8");
+        tamper(db, last).await;
+        let back =
+            "UPDATE audit_head SET seq = 8, hash = (SELECT hash FROM audit_log WHERE seq = 8)";
+        tamper(db, Sql::new(back)).await;
+        let refused = service.export(&permit, Format::Ndjson, &query(&[])).await;
+        assert!(refused.is_err(), "a cut tail is not signed as if nothing were the matter");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use app::time::Micros;
 use server::{
-    audit::{Ask, Broken, Fault, Heads, Retention, Unverified, Verdict, verify},
+    audit::{Ask, Broken, Fault, Heads, Retention, SignedHead, Unverified, Verdict, verify},
     clock::Clock,
     store::{Db, Sql, StoreConfig, testing},
     vault::ChainKeys,
@@ -26,6 +26,13 @@ fn retention(db: &Db) -> Retention {
 
 async fn prune(db: &Db) -> u64 {
     retention(db).prune(&CancellationToken::new()).await.expect("the store answers")
+}
+
+/// A head as it would have been signed when this row was the last.
+async fn signed(db: &Db, seq: i64) -> SignedHead {
+    let sql = Sql::new("SELECT hash FROM audit_log WHERE seq = ").arg(seq);
+    let hash = db.fetch_one(sql).await.expect("a row").bytes("hash").expect("a hash");
+    SignedHead::sign(&ChainKeys::for_tests(), START, seq, hash.try_into().expect("32 bytes"))
 }
 
 /// Ninety rows of long ago and ten of today.
@@ -46,6 +53,8 @@ async fn what_is_left_verifies_from_the_checkpoint() {
         let db = &engine.db;
         let heads = Heads::new(db.clone(), ChainKeys::for_tests());
         let head = heads.sign(0).await.expect("the store answers").expect("signed");
+        // Of a row that goes, and of the last one to go, which the checkpoint names.
+        let (gone, last) = (signed(db, 30).await, signed(db, 90).await);
         assert_eq!(prune(db).await, 1);
         let left = whole(db, &Ask::default()).await;
         assert_eq!((left.rows, left.last, left.pruned_to), (11, 101, 90));
@@ -62,6 +71,11 @@ async fn what_is_left_verifies_from_the_checkpoint() {
         assert_eq!(whole(db, &from).await.rows, 5);
         let given = Ask { head: Some(head), ..Ask::default() };
         assert_eq!(whole(db, &given).await.last, 106, "a head of a row that is there still counts");
+        let given = Ask { head: Some(last), ..Ask::default() };
+        assert_eq!(whole(db, &given).await.last, 106, "and so does one of the checkpoint's row");
+        let given = Ask { head: Some(gone), ..Ask::default() };
+        let looked = verify(db, &ChainKeys::for_tests(), &given).await;
+        assert!(matches!(looked, Err(Unverified::Pruned { asked: 30, .. })), "{looked:?}");
         for gone in [1, 90] {
             let ask = Ask { from: Some(gone), ..Ask::default() };
             let looked = verify(db, &ChainKeys::for_tests(), &ask).await;
