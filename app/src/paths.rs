@@ -24,6 +24,12 @@ pub mod route {
     pub const RUN: &str = "/system/ops/runs/{id}";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const TASKS: &str = "/settings/tasks";
+    pub const AUDIT: &str = "/audit";
+    pub const AUDIT_ENTRY: &str = "/audit/{seq}";
+    pub const AUDIT_EXPORT: &str = "/audit/export";
+    pub const API_AUDIT: &str = "/api/v1/audit";
+    pub const API_AUDIT_ENTRY: &str = "/api/v1/audit/{seq}";
+    pub const API_AUDIT_EXPORT: &str = "/api/v1/audit/export";
     pub const SIGN_IN: &str = "/sign-in";
     pub const SIGN_IN_WITH_PROVIDER: &str = "/sign-in/oidc";
     pub const SIGN_OUT: &str = "/sign-out";
@@ -73,6 +79,33 @@ pub fn runbooks() -> String {
 
 pub fn tasks() -> String {
     under(route::TASKS)
+}
+
+pub fn audit() -> String {
+    under(route::AUDIT)
+}
+
+/// The audit log with these filters.
+pub fn audit_where(query: &crate::list::ListQuery) -> String {
+    match query.to_query_string() {
+        query if query.is_empty() => audit(),
+        query => format!("{}?{query}", audit()),
+    }
+}
+
+pub fn audit_entry(seq: i64) -> String {
+    under(&route::AUDIT_ENTRY.replace("{seq}", &seq.to_string()))
+}
+
+/// All of the list with these filters as one file: `csv` or `ndjson`.
+pub fn audit_export(format: &'static str, query: &crate::list::ListQuery) -> String {
+    let mut query = query.from_start();
+    query.page_size = None;
+    let path = format!("{}?format={format}", under(route::AUDIT_EXPORT));
+    match query.to_query_string() {
+        query if query.is_empty() => path,
+        query => format!("{path}&{query}"),
+    }
 }
 
 /// The sign-in page, which leads on to `to` afterwards: a path of ours.

@@ -7,6 +7,7 @@ use leptos_router::{
 };
 
 use crate::{
+    audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
     identity::pages::{AccountPage, SignInPage, WelcomePage},
     operations::pages::{RunPage, RunbooksPage, RunsPage},
@@ -25,6 +26,7 @@ pub fn App() -> impl IntoView {
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
     let tasks = (StaticSegment("settings"), StaticSegment("tasks"));
+    let audit = StaticSegment("audit");
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -33,6 +35,8 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
+                <Route path=audit view=AuditPage ssr=mode.clone() />
+                <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=tasks view=TasksPage ssr=mode.clone() />
                 <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("welcome") view=WelcomePage ssr=mode.clone() />

@@ -11,7 +11,7 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::Heads,
+    audit::{AuditNews, AuditService, Heads, Retention},
     clock::{Clock, Rng},
     config::Config,
     egress::{Egress, EgressConfig, Scope},
@@ -30,7 +30,9 @@ use crate::{
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
     vault::{KeyUses, NamingColumn, Resealer, Vault},
-    web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
+    web::{
+        assets::Assets, health::Readiness, limits::Limits, metrics::Metrics, strangers::Strangers,
+    },
 };
 
 /// What every handler can reach. Leaked once, so that it can be `Copy` into every closure of a render.
@@ -51,6 +53,9 @@ pub struct Console {
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
+    pub audit: Arc<AuditService>,
+    /// Refused requests of nobody, until they are written.
+    pub strangers: Arc<Strangers>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -122,6 +127,8 @@ impl Console {
             accounts: Arc::new(accounts),
             oidc,
             operations: Arc::new(operations),
+            audit: Arc::new(AuditService::new(db.clone())),
+            strangers: Arc::default(),
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
@@ -168,18 +175,36 @@ impl Console {
                 Arc::clone(sign_in).renew(stop)
             });
         }
-        if let Some(chain) = self.db.chain().cloned() {
-            self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
-                let heads = Heads::new(self.db.clone(), chain.clone());
-                async move { Ok(heads.run(stop).await?) }
-            });
-        }
+        self.keep_audit();
         self.tasks.spawn("vault.reseal", VAULT_RESEAL, move |stop| {
             let (vault, db) = (self.vault.clone(), self.db.clone());
             let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
             async move { Ok(resealer.run(stop).await?) }
         });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
+    }
+
+    fn keep_audit(&'static self) {
+        if let Some(chain) = self.db.chain().cloned() {
+            let keys = chain.clone();
+            self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
+                let heads = Heads::new(self.db.clone(), keys.clone());
+                async move { Ok(heads.run(stop).await?) }
+            });
+            let days = self.config.audit_retention_days;
+            self.tasks.spawn("audit.retention", AUDIT_RETENTION, move |stop| {
+                let system = identity::system(Arc::clone(&self.gate));
+                let retention = Retention::new(self.db.clone(), chain.clone(), system, days);
+                async move { Ok(retention.run(stop).await?) }
+            });
+        }
+        self.tasks.spawn("audit.news", AUDIT_NEWS, move |stop| {
+            let news = AuditNews::new(self.db.clone());
+            async move { Ok(news.run(stop).await?) }
+        });
+        self.tasks.spawn("audit.strangers", AUDIT_STRANGERS, move |stop| async move {
+            Ok(self.strangers.run(&self.db, stop).await?)
+        });
     }
 
     /// Once at the start, then hourly. Replicas may all do it: what is gone is gone.
@@ -215,6 +240,7 @@ pub const KEY_USES: KeyUses = KeyUses {
     naming: &[
         NamingColumn { table: "audit_log", column: "hash_key" },
         NamingColumn { table: "audit_heads", column: "key_id" },
+        NamingColumn { table: "audit_checkpoint", column: "key_id" },
     ],
 };
 
@@ -227,6 +253,14 @@ const EVENTS_KEPT: i64 = 100_000;
 
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
+
+const AUDIT_RETENTION: &str =
+    "Once a day, prunes audit entries that were kept long enough and leaves a signed checkpoint.";
+
+const AUDIT_NEWS: &str =
+    "Tells open pages that the audit log has grown, every two seconds at most.";
+
+const AUDIT_STRANGERS: &str = "Every minute, writes down who was refused without being signed in: one entry per address and route.";
 
 /// DESIGN §5.3.
 const SESSION_IDLE: Duration = Duration::from_hours(8);

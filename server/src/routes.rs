@@ -29,7 +29,7 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    settings(operations(sign_in(routes)))
+    settings(audit(operations(sign_in(routes))))
 }
 
 /// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
@@ -64,6 +64,20 @@ fn operations(routes: Routes) -> Routes {
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
         .get(route::API_OPERATION, SYSTEM, api::operations::get)
+}
+
+/// Auditors need no other right to read the log.
+const AUDIT: Access = Needs(&[Capability::AuditView]);
+
+fn audit(routes: Routes) -> Routes {
+    routes
+        .page(route::AUDIT, AUDIT)
+        .page(route::AUDIT_ENTRY, AUDIT)
+        .get(route::AUDIT_EXPORT, AUDIT, api::audit::export)
+        .server_fn("/api/ui/audit/newer", AUDIT)
+        .get(route::API_AUDIT, AUDIT, api::audit::list)
+        .get(route::API_AUDIT_ENTRY, AUDIT, api::audit::get)
+        .get(route::API_AUDIT_EXPORT, AUDIT, api::audit::export)
 }
 
 fn settings(routes: Routes) -> Routes {

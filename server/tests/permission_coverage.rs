@@ -22,7 +22,8 @@ const VIEW_ONLY: &[Capability] = &[Capability::AccessSystemPanel, Capability::Op
 
 /// Nonsense that no handler takes: whoever is let in fails over it, whoever is not never gets that far.
 async fn ask(kit: &Kit, row: &Row) -> Answer {
-    let path = row.path.replace("{id}", "1").replace("{file}", "Nothing.json");
+    let path =
+        row.path.replace("{id}", "1").replace("{seq}", "1").replace("{file}", "Nothing.json");
     let request = Request::builder().method(row.method.clone()).uri(path);
     kit.send(request.header("content-type", "text/nonsense"), Body::from("\u{1}{")).await
 }

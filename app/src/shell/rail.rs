@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::sees_operations;
 use crate::{
-    identity::Caller,
+    identity::{Caller, Capability},
     paths,
     paths::route,
     ui::{Keys, icons::Wheel, keys::Go},
@@ -31,6 +31,14 @@ const OPERATIONS: &[Entry] = &[Entry {
         href: paths::runbooks,
         below: &[],
     }],
+}];
+
+const AUDIT: &[Entry] = &[Entry {
+    label: "Audit log",
+    letter: 'a',
+    route: route::AUDIT,
+    href: paths::audit,
+    below: &[],
 }];
 
 const SETTINGS: &[Entry] = &[Entry {
@@ -69,7 +77,11 @@ pub fn Rail(path: String, caller: Caller) -> impl IntoView {
 
 /// What this caller may open, by groups.
 fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
-    let groups = [(OPERATIONS, sees_operations(caller)), (SETTINGS, sees_operations(caller))];
+    let groups = [
+        (OPERATIONS, sees_operations(caller)),
+        (AUDIT, caller.may(Capability::AuditView)),
+        (SETTINGS, sees_operations(caller)),
+    ];
     groups.into_iter().filter_map(|(entries, seen)| seen.then_some(entries)).collect()
 }
 

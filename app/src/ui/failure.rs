@@ -104,3 +104,12 @@ fn words(error: &ApiError) -> (String, &'static str) {
         ),
     }
 }
+
+/// Our sentences set field names between backticks.
+pub fn with_code(sentence: &str) -> AnyView {
+    let parts = sentence.split('`').enumerate().map(|(i, part)| {
+        let part = part.to_owned();
+        if i % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+    });
+    parts.collect_view().into_any()
+}

@@ -1,6 +1,7 @@
 //! The JSON API: one file per domain, thin, over the same services and permits as the pages; and what is said
 //! about it, generated from the types that it sends.
 
+pub mod audit;
 pub mod openapi;
 pub mod operations;
 pub mod schemas;

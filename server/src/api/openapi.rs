@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use app::{
+    audit::model::FILTERS as AUDIT,
     events::Notice,
     list::{Filter, FilterKind},
     operations::model,
@@ -20,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::{operations, session};
+use super::{audit, operations, session};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -34,10 +35,11 @@ use crate::{
                        refuses. Unknown fields and filters are refused. `/api/v1` only grows.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(operations::list, operations::start, operations::types, operations::get, session::begin, session::end, session::me),
+    paths(operations::list, operations::start, operations::types, operations::get, session::begin, session::end, session::me, audit::list, audit::get, audit::export),
     components(schemas(ErrorResponse, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "audit", description = "Who did what, and whether they might"),
         (name = "identity", description = "Who asks, and what they may do"),
     ),
     modifiers(&Credentials),
@@ -64,7 +66,11 @@ impl utoipa::Modify for Credentials {
 }
 
 /// The lists, with the filters that each takes.
-const LISTS: &[(&str, &[Filter])] = &[(paths::route::API_OPERATIONS, model::FILTERS)];
+const LISTS: &[(&str, &[Filter])] = &[
+    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_AUDIT, AUDIT),
+    (paths::route::API_AUDIT_EXPORT, AUDIT),
+];
 
 /// The document; made once.
 pub fn of_api() -> &'static openapi::OpenApi {

@@ -312,6 +312,13 @@ pub const SETTINGS: &[Setting] = &[
             "The key ring itself instead of a file, best by its variable: lines of `id base64`, the first is active.",
         )
     },
+    single(
+        STORAGE,
+        "audit_retention_days",
+        "DAYS",
+        "400",
+        "How long audit entries are kept; older ones are pruned daily and leave a signed checkpoint.",
+    ),
     single(LIMITS, "max_body_bytes", "BYTES", "1048576", "The largest request body that is taken."),
     single(
         LIMITS,
@@ -451,16 +458,26 @@ fn audit() -> Command {
         .value_name("LINE")
         .value_parser(NonEmptyStringValueParser::new())
         .help("A line of the log with a signed head: the chain must still contain it");
+    let bundle = Arg::new("bundle")
+        .long("bundle")
+        .value_name("FILE")
+        .value_parser(NonEmptyStringValueParser::new())
+        .conflicts_with_all(["from", "to"])
+        .help("Verify an exported NDJSON bundle instead, with the key ring alone: no database is opened");
     let verify = Command::new("verify")
         .about("Verify the audit chain, and name the first row that is not as it was written")
         .long_about(
             "Verify the audit chain, and name the first row that is not as it was written. Only reads, also \
              beside a running console. Needs the key ring of the console.\n\n\
+             With --bundle it verifies a file that was exported as NDJSON. A bundle of the whole log proves every \
+             row from the first one kept to the signed head; one of a query proves its rows, and that the file is as \
+             it was exported, but not what lies between its rows.\n\n\
              Ends with 0 when the chain is whole, 1 when it is broken, 2 when it could not be checked.",
         )
         .arg(row("from", "The first row to look at; it must follow the row before it [default: the first]"))
         .arg(row("to", "The last row to look at [default: the last]"))
-        .arg(head);
+        .arg(head)
+        .arg(bundle);
     Command::new("audit")
         .about("Verify the audit chain")
         .subcommand_required(true)

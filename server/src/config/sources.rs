@@ -1,6 +1,11 @@
 //! Where values come from, and which one wins: flag, environment, file, default.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, error::ErrorKind};
 
@@ -288,6 +293,7 @@ fn audit_ask(matches: &ArgMatches) -> AuditAsk {
         from: matches.get_one("from").copied(),
         to: matches.get_one("to").copied(),
         head: matches.get_one::<String>("head").cloned(),
+        bundle: matches.get_one::<String>("bundle").map(PathBuf::from),
     }
 }
 

@@ -33,12 +33,12 @@ pub const RUNS: Table = Table {
     workspace: "r.workspace_id",
     created: "r.created_at",
     facets: "operation_runs_facets",
-    search: Searchable {
+    search: Some(Searchable {
         table: "operation_runs r",
         column: "r.search_text",
         id: "r.id",
         index: "operation_search",
-    },
+    }),
     implied: &[ended("succeeded"), ended("failed")],
 };
 

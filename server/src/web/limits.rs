@@ -42,6 +42,7 @@ pub struct Limits {
     clock: Monotonic,
     searches: PerCaller,
     departures: PerCaller,
+    exports: PerCaller,
 }
 
 /// Sign-ins that one address may begin in a second, and how many at once: an office behind one address in the morning.
@@ -56,7 +57,9 @@ impl Limits {
             RateLimiter::new(Quota::per_second(rate), HashMapStateStore::default(), clock.clone());
         let departures = Quota::per_second(DEPARTURES).allow_burst(DEPARTURES_AT_ONCE);
         let departures = RateLimiter::new(departures, HashMapStateStore::default(), clock.clone());
-        Self { clock, searches, departures }
+        let exports = Quota::per_second(NonZeroU32::MIN);
+        let exports = RateLimiter::new(exports, HashMapStateStore::default(), clock.clone());
+        Self { clock, searches, departures, exports }
     }
 
     /// Refuses an address that begins sign-ins too often: each is remembered until it comes back or is too old, and
@@ -82,6 +85,11 @@ impl Limits {
             (None, None) => String::new(),
         };
         self.take(&self.searches, &who)
+    }
+
+    /// Refuses a caller that exports more than once in a second.
+    pub fn export(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.take(&self.exports, &format!("{caller:?}"))
     }
 
     fn take(&self, limiter: &PerCaller, who: &String) -> Result<(), ApiError> {

@@ -25,6 +25,7 @@ pub mod query;
 pub mod routes;
 pub mod same_site;
 pub mod stack;
+pub mod strangers;
 pub mod trace;
 
 pub use errors::Failed;

@@ -214,6 +214,8 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let audit: Arc<dyn app::audit::Audit> = Arc::clone(&console.audit) as _;
+    provide_context(audit);
     let charts: Arc<dyn app::ui::chart::Charts> = Arc::new(chart::Plotters);
     provide_context(charts);
 }

@@ -186,7 +186,7 @@ impl Routes {
         for (row, handler) in self.rows {
             let path = row.path;
             let enforced = handler.layer(middleware::from_fn(move |request, next| {
-                enforce(console, row.access, row.changes, request, next)
+                enforce(console, (row.path, row.access, row.changes), request, next)
             }));
             router = router.route(path, enforced);
         }
@@ -208,13 +208,15 @@ fn agree(table: &BTreeSet<String>, application: &BTreeSet<String>) -> Result<(),
 
 async fn enforce(
     console: &'static Console,
-    access: Access,
-    changes: bool,
+    (path, access, changes): (&'static str, Access, bool),
     request: Request,
     next: Next,
 ) -> Response {
     let caller = request.extensions().get::<Caller>();
     if let Err(error) = allowed(caller, access).await {
+        if error == ApiError::SignIn {
+            note_stranger(console, &request, path);
+        }
         return Failed(error).into_response();
     }
     if changes && console.config.read_only {
@@ -226,6 +228,14 @@ async fn enforce(
         return Failed(error).into_response();
     }
     limits::within(console, request, next).await
+}
+
+/// A read-only console writes nothing down.
+fn note_stranger(console: &Console, request: &Request, path: &'static str) {
+    if !console.config.read_only {
+        let address = request.extensions().get::<Arrival>().and_then(|arrival| arrival.address);
+        console.strangers.refused(console.clock.now(), address, path);
+    }
 }
 
 async fn allowed(caller: Option<&Caller>, access: Access) -> Result<(), ApiError> {
