@@ -101,6 +101,12 @@ pub enum Conflict {
     BuiltIn,
     /// The same grant stands already.
     AlreadyGranted,
+    /// The identity provider decides it, and would overwrite what is changed here.
+    FromProvider,
+    /// Disabled people take nothing new.
+    Disabled,
+    /// This very key is stored already.
+    KeyKnown,
 }
 
 /// What the server stands on.
@@ -314,6 +320,11 @@ impl Conflict {
             Self::Archived => "It is archived; nothing new can refer to it.",
             Self::BuiltIn => "It belongs to the console itself and stays as it is.",
             Self::AlreadyGranted => "This is granted already.",
+            Self::FromProvider => {
+                "This person comes from the identity provider, which decides about name and password."
+            }
+            Self::Disabled => "This person is disabled; enable them first.",
+            Self::KeyKnown => "This key is known already; nothing was imported.",
         }
     }
 
@@ -328,6 +339,9 @@ impl Conflict {
             Self::Archived => "ARCHIVED",
             Self::BuiltIn => "BUILT_IN",
             Self::AlreadyGranted => "ALREADY_GRANTED",
+            Self::FromProvider => "FROM_PROVIDER",
+            Self::Disabled => "PERSON_DISABLED",
+            Self::KeyKnown => "KEY_KNOWN",
         }
     }
 }

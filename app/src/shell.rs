@@ -91,8 +91,16 @@ fn banner_line(banner: Banner) -> impl IntoView {
     view! { <p class="banner">{sentence}</p> }
 }
 
-fn flash_alert(flash: Flash) -> impl IntoView {
+fn flash_alert(flash: Flash) -> AnyView {
     let (title, id) = match flash {
+        Flash::Saved(saved) => {
+            return view! {
+                <Alert tone=Tone::Ok title="Done">
+                    <p>{saved.says()}</p>
+                </Alert>
+            }
+            .into_any();
+        }
         Flash::OperationStarted(id) => ("Started", id),
         Flash::OperationExists(id) => ("Already started", id),
     };
@@ -103,6 +111,7 @@ fn flash_alert(flash: Flash) -> impl IntoView {
             </p>
         </Alert>
     }
+    .into_any()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]

@@ -17,7 +17,9 @@ use crate::{
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
     identity::{
-        self, AuditedGate, Callers, Everyone, oidc,
+        self, AuditedGate, Callers, Everyone,
+        admin::Admin,
+        oidc,
         sessions::{self, Sessions},
     },
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
@@ -25,6 +27,7 @@ use crate::{
     tasks::Tasks,
     vault::Vault,
     web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
+    workspaces::WorkspacesService,
 };
 
 /// What every handler can reach. Leaked once, so that it can be `Copy` into every closure of a render.
@@ -42,6 +45,9 @@ pub struct Console {
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
+    /// People, grants and keys.
+    pub admin: Arc<Admin>,
+    pub workspaces: Arc<WorkspacesService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -87,6 +93,8 @@ impl Console {
             sessions,
             oidc,
             operations: Arc::new(operations),
+            admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
+            workspaces: Arc::new(WorkspacesService::new(db.clone())),
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,

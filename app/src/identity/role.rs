@@ -111,7 +111,9 @@ mod tests {
         assert!(auditor.iter().all(|c| operator.contains(c)));
         assert!(operator.iter().all(|c| admin.contains(c)));
         assert_eq!(admin.len(), Capability::ALL.len());
-        for secret in [Capability::IdentityManage, Capability::FleetManage, Capability::SettingsManage] {
+        for secret in
+            [Capability::IdentityManage, Capability::FleetManage, Capability::SettingsManage]
+        {
             assert!(!operator.contains(&secret), "{}", secret.as_str());
         }
     }

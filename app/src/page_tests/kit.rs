@@ -105,6 +105,7 @@ pub fn request(address: &str) -> PageRequest {
         environment: None,
         flash: None,
         refused: None,
+        shown: None,
         failed: None,
     }
 }

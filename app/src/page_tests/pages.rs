@@ -22,7 +22,19 @@ const HOSTILE: &[&str] = &[
 #[test]
 fn the_router_knows_the_paths_and_no_other() {
     let known: BTreeSet<&str> = routes().iter().map(String::as_str).collect();
-    let named = [route::HOME, route::RUNS, route::RUN, route::RUNBOOKS, route::TASKS];
+    let named = [
+        route::HOME,
+        route::RUNS,
+        route::RUN,
+        route::RUNBOOKS,
+        route::TASKS,
+        route::PEOPLE,
+        route::PERSON,
+        route::GRANTS,
+        route::KEYS,
+        route::OWN_KEYS,
+        route::WORKSPACES,
+    ];
     assert_eq!(known, named.into_iter().collect());
 }
 

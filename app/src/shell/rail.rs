@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::sees_operations;
 use crate::{
-    identity::Caller,
+    identity::{Caller, Capability},
     paths,
     paths::route,
     ui::{Keys, icons::Wheel, keys::Go},
@@ -33,6 +33,26 @@ const OPERATIONS: &[Entry] = &[Entry {
     }],
 }];
 
+const fn entry(
+    label: &'static str,
+    letter: char,
+    route: &'static str,
+    href: fn() -> String,
+) -> Entry {
+    Entry { label, letter, route, href, below: &[] }
+}
+
+/// Who may do what.
+const IDENTITY: &[Entry] = &[
+    entry("People", 'p', route::PEOPLE, paths::people),
+    entry("Grants", 'n', route::GRANTS, paths::grants),
+    entry("API keys", 'k', route::KEYS, paths::keys),
+    entry("Workspaces", 'w', route::WORKSPACES, paths::workspaces),
+];
+
+/// Whoever is signed in has these.
+const ACCOUNT: &[Entry] = &[entry("Your keys", 'y', route::OWN_KEYS, paths::own_keys)];
+
 const SETTINGS: &[Entry] = &[Entry {
     label: "Background tasks",
     letter: 't',
@@ -45,7 +65,9 @@ const SETTINGS: &[Entry] = &[Entry {
 pub fn Rail(path: String, caller: Option<Caller>) -> impl IntoView {
     let groups: Vec<&'static [Entry]> = [
         (OPERATIONS, caller.as_ref().is_some_and(sees_operations)),
+        (IDENTITY, caller.as_ref().is_some_and(|c| c.may(Capability::IdentityView))),
         (SETTINGS, caller.as_ref().is_some_and(sees_operations)),
+        (ACCOUNT, caller.is_some()),
     ]
     .into_iter()
     .filter_map(|(entries, seen)| seen.then_some(entries))

@@ -64,10 +64,9 @@ fn words(error: &ApiError) -> (String, &'static str) {
         ApiError::SignIn => {
             ("Sign in first".to_owned(), "This page is for people who are signed in.")
         }
-        ApiError::SignInFailed(_) => (
-            "Not signed in".to_owned(),
-            "Nothing was changed. You can begin the sign-in again.",
-        ),
+        ApiError::SignInFailed(_) => {
+            ("Not signed in".to_owned(), "Nothing was changed. You can begin the sign-in again.")
+        }
         ApiError::Invalid(_) | ApiError::Transport(_) => (
             "This request cannot be answered".to_owned(),
             "Something in the address or the form has a value that is not taken here.",

@@ -1,6 +1,7 @@
 //! Who is asking. Until sign-in exists, whoever reaches the console is its one built-in admin; the
 //! configuration therefore refuses to be reached from other machines.
 
+pub mod admin;
 pub mod callers;
 pub mod local;
 pub mod oidc;
@@ -8,6 +9,8 @@ pub mod rights;
 pub mod sessions;
 mod store;
 pub mod token;
+
+pub use store::move_epoch;
 
 use std::sync::Arc;
 

@@ -140,10 +140,7 @@ mod tests {
         let owner = rights(&[held(Role::Operator, Some(7)), held(Role::Operator, Some(8))]);
         let asked = [Capability::OperationsView, Capability::IdentityManage];
         let key = narrowed(&owner, &asked, Some(7));
-        assert_eq!(
-            key,
-            vec![(Capability::OperationsView, Reach::Workspaces(BTreeSet::from([7])))]
-        );
+        assert_eq!(key, vec![(Capability::OperationsView, Reach::Workspaces(BTreeSet::from([7])))]);
         assert!(narrowed(&owner, &asked, Some(9)).is_empty());
         assert_eq!(narrowed(&owner, &asked, None).len(), 1);
     }

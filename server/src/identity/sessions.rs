@@ -134,7 +134,8 @@ impl Sessions {
     /// The key that a header names, while it is good.
     pub async fn find_key(&self, key: &str, now: Micros) -> Result<Option<KeyRow>, StoreError> {
         let Some(key) = store::find_key(&self.db, token::hash(key)).await? else { return Ok(None) };
-        let good = !key.revoked && !key.owner_disabled && key.expires_at.is_none_or(|end| now < end);
+        let good =
+            !key.revoked && !key.owner_disabled && key.expires_at.is_none_or(|end| now < end);
         if good {
             self.waiting().keys.insert(key.id.clone(), now);
         }

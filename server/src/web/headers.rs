@@ -44,7 +44,11 @@ pub async fn layer(
     for (name, value) in &ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    let policy = if is_html(headers) { of_page(&arrival.nonce, &provider(console)) } else { NOTHING.to_owned() };
+    let policy = if is_html(headers) {
+        of_page(&arrival.nonce, &provider(console))
+    } else {
+        NOTHING.to_owned()
+    };
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }

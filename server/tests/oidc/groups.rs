@@ -46,7 +46,10 @@ async fn groups_that_cannot_be_asked_for_are_not_guessed() {
         (&with, json!({ "id_token": told, "legs": {"graph": {"down": true}} })),
         (&with, json!({ "id_token": told, "legs": {"graph": {"status": 500}} })),
         (&with, json!({ "id_token": told, "legs": {"graph": {"status": 403}} })),
-        (&with, json!({ "id_token": told, "legs": {"graph": {"status": 200, "body": {"value": 7}}} })),
+        (
+            &with,
+            json!({ "id_token": told, "legs": {"graph": {"status": 200, "body": {"value": 7}}} }),
+        ),
         (&with, json!({ "id_token": told, "graph_next": "http://127.0.0.1:1/elsewhere" })),
         (&with, json!({ "id_token": told, "graph_endless": true })),
     ] {
@@ -78,7 +81,9 @@ async fn groups_stand_where_the_configuration_says() {
 async fn userinfo_is_asked_when_the_token_is_silent_and_believed_about_the_same_person_only() {
     let kit = Kit::new(json!({})).await;
     let silent = json!({"remove": ["groups", "name"]});
-    kit.realm.faults(json!({"id_token": silent, "userinfo": {"set": {"groups": ["from-userinfo"]}}})).await;
+    kit.realm
+        .faults(json!({"id_token": silent, "userinfo": {"set": {"groups": ["from-userinfo"]}}}))
+        .await;
     let signed = kit.sign_in("alice").await.expect("alice");
     assert_eq!(signed.groups, ["from-userinfo"]);
     assert_eq!(signed.person.name, "Alice Example");

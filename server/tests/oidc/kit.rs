@@ -45,10 +45,9 @@ pub fn client(config: OidcConfig, clock: Clock) -> Oidc {
     let egress =
         Egress::new(EgressConfig { extra_authorities: extra, ..EgressConfig::default() }, &clock);
     // What a slow provider may cost a test.
-    let http = egress.client(Scope::Registered).within(|limits| server::egress::Limits {
-        headers: Duration::from_millis(1500),
-        ..limits
-    });
+    let http = egress
+        .client(Scope::Registered)
+        .within(|limits| server::egress::Limits { headers: Duration::from_millis(1500), ..limits });
     Oidc::new(config, BACK.to_owned(), http, clock, Rng::seeded(5)).expect("addresses")
 }
 

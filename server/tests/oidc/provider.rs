@@ -118,13 +118,17 @@ async fn the_start_names_all_that_the_provider_needs_and_no_secret() {
     assert_eq!(told("scope"), "openid profile email");
     assert_eq!((told("state"), told("nonce")), (flow.state.clone(), flow.nonce.clone()));
     assert!(!start.as_str().contains(&flow.verifier) && !start.as_str().contains("rig-secret"));
-    assert!(flow.state != other.state && flow.nonce != other.nonce && flow.verifier != other.verifier);
+    assert!(
+        flow.state != other.state && flow.nonce != other.nonce && flow.verifier != other.verifier
+    );
     assert_ne!(start, again);
 }
 
 #[tokio::test]
 async fn signing_out_leads_to_the_provider_and_back() {
-    let kit = Kit::new(json!({"client": {"post_logout_redirect_uris": ["http://console.example/"]}})).await;
+    let kit =
+        Kit::new(json!({"client": {"post_logout_redirect_uris": ["http://console.example/"]}}))
+            .await;
     let (start, flow) = kit.oidc.begin().await.expect("it answers");
     let mut browser = Browser::default();
     let back = browser.sign_in(&start, "alice").await;

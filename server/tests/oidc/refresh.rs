@@ -50,11 +50,13 @@ async fn groups_are_read_again_wherever_they_stand() {
 async fn silence_about_groups_counts_only_where_they_stood_before() {
     let kit = Kit::new(json!({})).await;
     let tokens = kit.sign_in("alice").await.expect("alice").tokens;
-    kit.realm
-        .faults(json!({"id_token": {"drop": true}, "userinfo": {"remove": ["groups"]}}))
-        .await;
+    kit.realm.faults(json!({"id_token": {"drop": true}, "userinfo": {"remove": ["groups"]}})).await;
     let again = kit.oidc.refresh(&tokens).await.expect("fresh");
-    assert_eq!(again.groups.expect("no error"), None, "they stood in the id token, which did not come");
+    assert_eq!(
+        again.groups.expect("no error"),
+        None,
+        "they stood in the id token, which did not come"
+    );
     kit.realm
         .faults(json!({"id_token": {"remove": ["groups"]}, "userinfo": {"remove": ["groups"]}}))
         .await;
@@ -100,7 +102,9 @@ async fn what_passes_is_told_from_what_does_not() {
         assert!(!error.is_final(), "{passes}: {error}");
         assert!(matches!(error, OidcError::Unreachable { .. }), "{passes}: {error}");
     }
-    kit.realm.faults(json!({"legs": {"token": {"status": 401, "body": {"error": "invalid_client"}}}})).await;
+    kit.realm
+        .faults(json!({"legs": {"token": {"status": 401, "body": {"error": "invalid_client"}}}}))
+        .await;
     let error = kit.oidc.refresh(&tokens).await.expect_err("our secret is wrong");
     assert!(!error.is_final(), "that is about us, not about the person: {error}");
     kit.realm.faults(json!({})).await;
@@ -123,7 +127,9 @@ async fn an_answer_that_got_lost_leaves_a_spent_token() {
 async fn a_refresh_that_is_about_somebody_else_changes_nothing() {
     let kit = Kit::new(json!({})).await;
     let tokens = kit.sign_in("alice").await.expect("alice").tokens;
-    kit.realm.faults(json!({"id_token": {"set": {"sub": "mallory", "groups": ["ops-admins"]}}})).await;
+    kit.realm
+        .faults(json!({"id_token": {"set": {"sub": "mallory", "groups": ["ops-admins"]}}}))
+        .await;
     let again = kit.oidc.refresh(&tokens).await.expect("tokens came");
     match again.groups {
         Err(OidcError::Token(TokenFault::Subject)) => {}

@@ -15,7 +15,10 @@ use server::{
         oidc::{Arrived, Fate, Parts, Return, SignIn, SignInError},
         sessions::{Limits, Sessions},
     },
-    store::{Db, Sql, testing::{Engine, engines_at}},
+    store::{
+        Db, Sql,
+        testing::{Engine, engines_at},
+    },
     vault::Vault,
 };
 
@@ -81,7 +84,8 @@ impl Stage {
     async fn arrive(&self, person: &str) -> Result<Arrived, SignInError> {
         let gone = self.console.depart(Some("/system/ops/runs"), None).await.expect("it answers");
         let back = Browser::default().sign_in(&gone.url, person).await;
-        let (state, code) = (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
+        let (state, code) =
+            (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
         self.console.arrive(coming(&state, &code, Some(&gone.browser))).await
     }
 
@@ -164,7 +168,8 @@ async fn a_return_counts_once_in_the_browser_that_left_and_for_ten_minutes() {
         let console = &stage.console;
         let gone = console.depart(None, None).await.expect("it answers");
         let back = Browser::default().sign_in(&gone.url, "alice").await;
-        let (state, code) = (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
+        let (state, code) =
+            (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
         let lost = |result: Result<Arrived, SignInError>, why: &str| match result {
             Err(SignInError::FlowLost) => {}
             other => panic!("{why}: {other:?}"),
@@ -177,7 +182,10 @@ async fn a_return_counts_once_in_the_browser_that_left_and_for_ten_minutes() {
             let gone = console.depart(None, None).await.expect("it answers");
             let state = query(&gone.url, "state").expect("one");
             lost(console.arrive(coming(&state, &code, other)).await, "another browser");
-            lost(console.arrive(coming(&state, &code, Some(&gone.browser))).await, "then it is spent");
+            lost(
+                console.arrive(coming(&state, &code, Some(&gone.browser))).await,
+                "then it is spent",
+            );
         }
         let gone = console.depart(None, None).await.expect("it answers");
         stage.hand.advance(Duration::from_secs(601));
@@ -194,7 +202,8 @@ async fn two_tabs_may_be_on_their_way_at_once() {
         assert_eq!(one.browser, two.browser);
         for (gone, to) in [(&two, "/b"), (&one, "/a")] {
             let back = Browser::default().sign_in(&gone.url, "alice").await;
-            let (state, code) = (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
+            let (state, code) =
+                (query(&back, "state").expect("one"), query(&back, "code").expect("one"));
             let arrived = stage.console.arrive(coming(&state, &code, Some(&one.browser))).await;
             assert_eq!(arrived.expect("each tab").to.as_deref(), Some(to));
         }

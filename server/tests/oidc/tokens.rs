@@ -65,7 +65,10 @@ async fn a_token_without_what_it_must_have_is_no_token() {
     for missing in ["iss", "aud", "exp", "iat", "sub"] {
         kit.realm.faults(json!({"id_token": {"remove": [missing]}})).await;
         let refused = kit.sign_in("alice").await.expect_err(missing);
-        assert!(matches!(refused, OidcError::Answer { .. } | OidcError::Token(_)), "{missing}: {refused}");
+        assert!(
+            matches!(refused, OidcError::Answer { .. } | OidcError::Token(_)),
+            "{missing}: {refused}"
+        );
     }
 }
 
@@ -140,7 +143,10 @@ async fn rotated_keys_are_fetched_once_and_invented_ones_not_without_end() {
     for _ in 0..5 {
         kit.sign_in("alice").await.expect_err("a key that nobody has");
     }
-    assert!(kit.realm.calls("jwks").await <= asked + 1, "the key set is not asked for again and again");
+    assert!(
+        kit.realm.calls("jwks").await <= asked + 1,
+        "the key set is not asked for again and again"
+    );
 }
 
 #[tokio::test]

@@ -256,7 +256,9 @@ impl Oidc {
         let mut request = LogoutRequest::from(endpoint)
             .set_client_id(ClientId::new(self.config.client_id.clone()))
             .set_post_logout_redirect_uri(back_to);
-        if let Some(hint) = hint.and_then(|hint| hint.parse::<openidconnect::core::CoreIdToken>().ok()) {
+        if let Some(hint) =
+            hint.and_then(|hint| hint.parse::<openidconnect::core::CoreIdToken>().ok())
+        {
             request = request.set_id_token_hint(&hint);
         }
         Some(request.http_get_url())

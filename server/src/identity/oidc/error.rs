@@ -121,7 +121,11 @@ impl OidcError {
         match error {
             DiscoveryError::Request(error) => Self::unreachable(leg, &error),
             DiscoveryError::Response(status, _, words) => {
-                if status.is_success() { Self::answer(leg, words) } else { Self::status(leg, status) }
+                if status.is_success() {
+                    Self::answer(leg, words)
+                } else {
+                    Self::status(leg, status)
+                }
             }
             DiscoveryError::Parse(error) => Self::answer(leg, parse(&error)),
             error => Self::answer(leg, error.to_string()),

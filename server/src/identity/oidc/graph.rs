@@ -1,11 +1,17 @@
 //! Groups that did not fit into a token: Microsoft Graph is asked for them, page by page, with the person's own
 //! access token. The address is the configured one; what a token or an answer names is never followed elsewhere.
 
-use http::{Request, StatusCode, header::{ACCEPT, AUTHORIZATION}};
+use http::{
+    Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION},
+};
 use serde::Deserialize;
 use url::Url;
 
-use super::{claims::tidy, error::{Leg, OidcError}};
+use super::{
+    claims::tidy,
+    error::{Leg, OidcError},
+};
 use crate::egress::Client;
 
 /// 999 each: more than anyone is in.

@@ -158,7 +158,10 @@ impl SignIn {
         move_epoch(&mut tx).await?;
         if self.is_authorized(&mut tx, &due.person_id, groups).await? {
             tx.commit(Vec::new()).await?;
-            tracing::info!(person.id = due.person_id, "the provider tells other groups than before");
+            tracing::info!(
+                person.id = due.person_id,
+                "the provider tells other groups than before"
+            );
             return Ok(Fate::Renewed);
         }
         end_sessions_of(&mut tx, &due.person_id, None, "not_authorized").await?;

@@ -183,13 +183,9 @@ fn flow_cookie(config: &Config) -> &'static str {
 }
 
 /// Lax: the way back from the provider is a link from another site.
-fn cookie(
-    config: &Config,
-    name: &str,
-    value: &str,
-    seconds: u64,
-) -> Result<HeaderValue, Failed> {
-    let secure = if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
+fn cookie(config: &Config, name: &str, value: &str, seconds: u64) -> Result<HeaderValue, Failed> {
+    let secure =
+        if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).map_err(Failed::internal)
 }

@@ -126,7 +126,8 @@ impl SignIn {
     ) -> Result<Departure, SignInError> {
         let (url, flow) = self.parts.oidc.begin().await?;
         let kept = browser.filter(|cookie| cookie.len() == 43);
-        let browser = kept.map_or_else(|| Token::new("", &self.parts.rng).reveal().to_owned(), str::to_owned);
+        let browser =
+            kept.map_or_else(|| Token::new("", &self.parts.rng).reveal().to_owned(), str::to_owned);
         let state = token::hash(&flow.state);
         let to = to.and_then(local_path).map(str::to_owned);
         let pending = Pending { flow, browser: token::hash(&browser), to };
@@ -185,11 +186,15 @@ impl SignIn {
         caller.address = back.address;
         let mut rows = Vec::new();
         if known.is_new {
-            rows.push(AuditRow::allowed(&caller, "identity.person.add").target("person", &known.id, name));
+            rows.push(
+                AuditRow::allowed(&caller, "identity.person.add").target("person", &known.id, name),
+            );
         }
         if known.disabled || !self.is_authorized(&mut tx, &known.id, &groups).await? {
             let why = if known.disabled { "disabled" } else { "not_authorized" };
-            rows.push(AuditRow::failed(&caller, "identity.session.refuse", why).detail("method", "oidc"));
+            rows.push(
+                AuditRow::failed(&caller, "identity.session.refuse", why).detail("method", "oidc"),
+            );
             // The person stays known, so that an admin finds whom to grant something.
             tx.commit(rows).await?;
             return Err(SignInError::NotAuthorized(known.id));
@@ -294,9 +299,20 @@ mod tests {
             assert_eq!(local_path(ours), Some(ours));
         }
         for theirs in [
-            "", "runs", "//evil.example", "///evil.example", "/\\evil.example", "\\/evil.example",
-            "https://evil.example/", "javascript:alert(1)", "/\t/evil.example", "/\n/evil.example",
-            " //evil.example", "/ /x", "http:evil.example", "/..//evil.example",
+            "",
+            "runs",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "https://evil.example/",
+            "javascript:alert(1)",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            " //evil.example",
+            "/ /x",
+            "http:evil.example",
+            "/..//evil.example",
         ] {
             assert_eq!(local_path(theirs), None, "{theirs:?}");
         }

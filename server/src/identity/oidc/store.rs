@@ -13,15 +13,16 @@ pub async fn insert_flow(
 ) -> Result<(), StoreError> {
     let now = tx.now().await?;
     tx.execute(Sql::new("DELETE FROM sign_in_flows WHERE expires_at <= ").arg(now)).await?;
-    let sql = Sql::new("INSERT INTO sign_in_flows (state_hash, sealed, created_at, expires_at) VALUES (")
-        .arg(state_hash)
-        .push(", ")
-        .arg(sealed)
-        .push(", ")
-        .arg(now)
-        .push(", ")
-        .arg(expires_at)
-        .push(")");
+    let sql =
+        Sql::new("INSERT INTO sign_in_flows (state_hash, sealed, created_at, expires_at) VALUES (")
+            .arg(state_hash)
+            .push(", ")
+            .arg(sealed)
+            .push(", ")
+            .arg(now)
+            .push(", ")
+            .arg(expires_at)
+            .push(")");
     tx.execute(sql).await.map(|_| ())
 }
 
@@ -191,12 +192,7 @@ fn due(row: &Row) -> Result<Due, StoreError> {
 }
 
 /// Takes the session for this owner alone; None when another one has it or it was refreshed meanwhile.
-pub async fn claim(
-    tx: &mut Tx,
-    due: &Due,
-    owner: &str,
-    until: Micros,
-) -> Result<bool, StoreError> {
+pub async fn claim(tx: &mut Tx, due: &Due, owner: &str, until: Micros) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let sql = Sql::new("UPDATE sessions SET refresh_owner = ")
         .arg(owner)
@@ -213,12 +209,7 @@ pub async fn claim(
 }
 
 /// Puts new tokens in and gives the session free; false when it ended or was taken meanwhile.
-pub async fn keep(
-    tx: &mut Tx,
-    session: &str,
-    owner: &str,
-    held: Held,
-) -> Result<bool, StoreError> {
+pub async fn keep(tx: &mut Tx, session: &str, owner: &str, held: Held) -> Result<bool, StoreError> {
     let sql = Sql::new("UPDATE sessions SET tokens = ")
         .arg(held.tokens)
         .push(", tokens_expire_at = ")
@@ -251,7 +242,9 @@ pub async fn put_off(
 
 /// The sealed tokens of a session that lasts.
 pub async fn find_tokens(db: &Db, session: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let sql = Sql::new("SELECT tokens FROM sessions WHERE ended_at IS NULL AND tokens IS NOT NULL AND id = ");
+    let sql = Sql::new(
+        "SELECT tokens FROM sessions WHERE ended_at IS NULL AND tokens IS NOT NULL AND id = ",
+    );
     db.fetch_optional(sql.arg(session)).await?.map(|row| row.bytes("tokens")).transpose()
 }
 
@@ -264,7 +257,10 @@ pub struct Live {
 }
 
 /// The provider's own session, or all sessions that came from the provider.
-pub async fn list_live(tx: &mut Tx, provider_session: Option<&str>) -> Result<Vec<Live>, StoreError> {
+pub async fn list_live(
+    tx: &mut Tx,
+    provider_session: Option<&str>,
+) -> Result<Vec<Live>, StoreError> {
     let sql = Sql::new(
         "SELECT s.id, s.person_id, p.display_name, s.tokens FROM sessions s JOIN people p ON p.id = s.person_id \
          WHERE s.ended_at IS NULL AND s.tokens IS NOT NULL",

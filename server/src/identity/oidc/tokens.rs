@@ -25,9 +25,13 @@ pub struct Judge<'a> {
 
 /// What an id token must answer.
 pub enum Expected<'a> {
-    SignIn { nonce: &'a Nonce },
+    SignIn {
+        nonce: &'a Nonce,
+    },
     /// A refresh has no nonce of its own; it must be about the same person.
-    Refresh { subject: &'a str },
+    Refresh {
+        subject: &'a str,
+    },
 }
 
 impl Judge<'_> {
@@ -37,7 +41,8 @@ impl Judge<'_> {
 
     fn verifier(&self) -> CoreIdTokenVerifier<'static> {
         let now = self.now_s();
-        let at = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let at =
+            |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let client = ClientId::new(self.config.client_id.clone());
         let issuer = self.metadata.issuer().clone();
         // Public: without a secret at hand, no signature with a shared one can ever be right.
@@ -105,8 +110,7 @@ impl Judge<'_> {
             return Err(TokenFault::Algorithm);
         }
         let alg = algorithm(named).ok_or(TokenFault::Algorithm)?;
-        let signature =
-            URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenFault::Malformed)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenFault::Malformed)?;
         self.by_some_key(word("kid"), &alg, message.as_bytes(), &signature)?;
         payload(token)
     }
@@ -135,7 +139,9 @@ impl Judge<'_> {
 }
 
 fn fits(key: &CoreJsonWebKey, alg: &CoreJwsSigningAlgorithm) -> bool {
-    use openidconnect::{JsonWebKey as _, JsonWebKeyAlgorithm, JsonWebKeyUse as _, JwsSigningAlgorithm as _};
+    use openidconnect::{
+        JsonWebKey as _, JsonWebKeyAlgorithm, JsonWebKeyUse as _, JwsSigningAlgorithm as _,
+    };
     let right_type = alg.key_type().as_ref() == Some(key.key_type());
     let right_use = key.key_use().is_none_or(|purpose| purpose.allows_signature());
     let right_alg = match key.signing_alg() {
@@ -161,7 +167,10 @@ impl NonceVerifier for ByExpectation<'_> {
 pub fn seconds(claims: &Claims, name: &'static str) -> Result<Option<i64>, TokenFault> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),
-        #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second does not matter")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a fraction of a second does not matter"
+        )]
         Some(value) => {
             let read = value.as_i64().or_else(|| value.as_f64().map(|at| at as i64));
             read.map(Some).ok_or(TokenFault::Claim(name))

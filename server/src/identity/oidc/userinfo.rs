@@ -1,10 +1,16 @@
 //! What the provider tells the bearer of an access token. Believed only about the person that the id token is about.
 
-use http::{Request, StatusCode, header::{ACCEPT, AUTHORIZATION}};
+use http::{
+    Request, StatusCode,
+    header::{ACCEPT, AUTHORIZATION},
+};
 use openidconnect::{AccessToken, ProviderMetadataWithLogout as Metadata};
 use serde_json::Value;
 
-use super::{claims::Claims, error::{Leg, OidcError, TokenFault}};
+use super::{
+    claims::Claims,
+    error::{Leg, OidcError, TokenFault},
+};
 use crate::egress::Client;
 
 /// None when the provider has no such address.
