@@ -1,4 +1,5 @@
 //! Whole pages, drawn as the server draws them, over a service that answers what a test tells it to.
 
+mod identity;
 mod kit;
 mod pages;
