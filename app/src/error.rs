@@ -107,6 +107,8 @@ pub enum Conflict {
     Disabled,
     /// This very key is stored already.
     KeyKnown,
+    /// Who asks does not sign in with a password here.
+    NoPassword,
 }
 
 /// What the server stands on.
@@ -170,6 +172,7 @@ pub enum Expected {
     Object,
     Cursor,
     Utf8,
+    Login,
 }
 
 impl ApiError {
@@ -266,6 +269,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
 }
@@ -325,6 +329,7 @@ impl Conflict {
             }
             Self::Disabled => "This person is disabled; enable them first.",
             Self::KeyKnown => "This key is known already; nothing was imported.",
+            Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
 
@@ -342,6 +347,7 @@ impl Conflict {
             Self::FromProvider => "FROM_PROVIDER",
             Self::Disabled => "PERSON_DISABLED",
             Self::KeyKnown => "KEY_KNOWN",
+            Self::NoPassword => "NO_PASSWORD",
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod route {
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const TASKS: &str = "/settings/tasks";
     pub const SIGN_IN: &str = "/sign-in";
+    pub const SIGN_IN_WITH_PROVIDER: &str = "/sign-in/oidc";
     pub const SIGN_OUT: &str = "/sign-out";
     /// Where a link that works once leads: `?link=…`.
     pub const WELCOME: &str = "/welcome";
@@ -49,6 +50,11 @@ pub mod route {
     pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
     pub const API_TENANTS: &str = "/api/v1/tenants";
     pub const API_TENANT: &str = "/api/v1/tenants/{id}";
+    pub const ACCOUNT: &str = "/account";
+    pub const ACCOUNT_PASSWORD: &str = "/account/password";
+    pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
+    pub const API_SESSION: &str = "/api/v1/session";
+    pub const API_ME: &str = "/api/v1/me";
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
@@ -130,6 +136,33 @@ pub fn sign_in(to: Option<&str>) -> String {
         Some(to) => format!("{}?to={}", under(route::SIGN_IN), crate::list::percent(to)),
         None => under(route::SIGN_IN),
     }
+}
+
+pub fn sign_in_with_provider(to: Option<&str>) -> String {
+    let start = under(route::SIGN_IN_WITH_PROVIDER);
+    to.map_or_else(|| start.clone(), |to| format!("{start}?to={}", crate::list::percent(to)))
+}
+
+/// One of our own addresses, as somebody asked for it: without the base.
+pub fn at(path: &str) -> String {
+    under(path)
+}
+
+pub fn account() -> String {
+    under(route::ACCOUNT)
+}
+
+pub fn account_password() -> String {
+    under(route::ACCOUNT_PASSWORD)
+}
+
+pub fn account_sessions() -> String {
+    under(route::ACCOUNT_SESSIONS)
+}
+
+/// Where the form behind a link that works once is posted.
+pub fn welcome_form() -> String {
+    under(route::WELCOME)
 }
 
 pub fn sign_out() -> String {

@@ -55,8 +55,8 @@ pub struct Assets {
 /// A line above every page, in the words of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Banner {
-    /// Until identity lands: loopback only, everyone is admin.
-    EveryoneIsAdmin,
+    /// The demo's one-click sign-in is on; loopback only.
+    Demo,
 }
 
 /// What the last request did, told once on the next page.
@@ -64,6 +64,8 @@ pub enum Banner {
 pub enum Flash {
     OperationStarted(i64),
     OperationExists(i64),
+    PasswordChanged,
+    SessionEnded,
     /// A change of the administration, which needs no more words.
     Saved(Saved),
 }
@@ -115,6 +117,11 @@ pub struct RefusedForm {
 }
 
 impl PageRequest {
+    /// The first value of that name in the query.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+
     /// The request in context. Absent only while the routes are listed at start.
     pub fn from_context() -> Option<Self> {
         use_context()
@@ -128,11 +135,18 @@ impl Flash {
             Self::OperationStarted(id) => format!("operation-started.{id}"),
             Self::OperationExists(id) => format!("operation-exists.{id}"),
             Self::Saved(saved) => format!("saved.{}", saved.word()),
+            Self::PasswordChanged => "password-changed".to_owned(),
+            Self::SessionEnded => "session-ended".to_owned(),
         }
     }
 
     /// Anything that we did not write ourselves says nothing.
     pub fn from_cookie(value: &str) -> Option<Self> {
+        match value {
+            "password-changed" => return Some(Self::PasswordChanged),
+            "session-ended" => return Some(Self::SessionEnded),
+            _ => {}
+        }
         let (kind, id) = value.split_once('.')?;
         if kind == "saved" {
             return Saved::ALL.iter().copied().find(|saved| saved.word() == id).map(Self::Saved);

@@ -8,7 +8,10 @@ use leptos_router::{
 
 use crate::{
     error::{ApiError, Thing},
-    identity::pages::{GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage},
+    identity::pages::{
+        AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
+        WelcomePage,
+    },
     operations::pages::{RunPage, RunbooksPage, RunsPage},
     paths,
     request::PageRequest,
@@ -46,17 +49,22 @@ pub fn App() -> impl IntoView {
                 <Route path=keys view=KeysPage ssr=mode.clone() />
                 <Route path=own_keys view=OwnKeysPage ssr=mode.clone() />
                 <Route path=workspaces view=WorkspacesPage ssr=mode.clone() />
-                <Route path=tasks view=TasksPage ssr=mode />
+                <Route path=tasks view=TasksPage ssr=mode.clone() />
+                <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async />
+                <Route path=StaticSegment("welcome") view=WelcomePage ssr=mode.clone() />
+                <Route path=StaticSegment("account") view=AccountPage ssr=mode />
             </FlatRoutes>
         </Router>
     }
     .into_any()
 }
 
-/// Until there is a page that says what needs a human, the console opens with the operations.
+/// Until there is a page that says what needs a human, the console opens with the first page that the caller may see.
 #[component]
 fn Home() -> impl IntoView {
-    see_other(&paths::runs());
+    let caller = PageRequest::from_context().and_then(|request| request.caller);
+    let first = caller.as_ref().and_then(crate::shell::first_page);
+    see_other(&first.unwrap_or_else(paths::account));
 }
 
 fn not_found() -> impl IntoView {

@@ -14,6 +14,7 @@ use crate::{
 mod rail;
 
 use rail::Rail;
+pub use rail::first_page;
 
 /// Loads the islands of the page: leptos' own loader, with our hashed addresses instead of its options. No
 /// preload hints: a browser without JavaScript would follow them all the same.
@@ -29,6 +30,8 @@ pub fn shell() -> impl IntoView {
     let request = PageRequest::from_context();
     let assets = request.as_ref().map(|request| request.assets.clone());
     let caller = request.as_ref().and_then(|request| request.caller.clone());
+    // Nobody to navigate for: a page of its own.
+    let alone = caller.is_none();
     let path = request.as_ref().map(|request| request.path.clone()).unwrap_or_default();
     let banner = request.as_ref().and_then(|request| request.banner);
     let environment = request.as_ref().and_then(|request| request.environment.clone());
@@ -42,11 +45,11 @@ pub fn shell() -> impl IntoView {
                 <meta name="color-scheme" content="light dark" />
                 {assets.map(links)}
             </head>
-            <body>
+            <body class:alone=alone>
                 <a class="skip" href="#main">
                     "Skip to content"
                 </a>
-                <Rail path caller=caller.clone() />
+                {caller.map(|caller| view! { <Rail path caller /> })}
                 <div class="deck">
                     {(environment.is_some() || banner.is_some()).then(|| view! {
                         <header>
@@ -84,34 +87,30 @@ fn js_string(text: &str) -> String {
 
 fn banner_line(banner: Banner) -> impl IntoView {
     let sentence = match banner {
-        Banner::EveryoneIsAdmin => {
-            "Everyone who can reach this address is admin until sign-in is set up; the console listens on this machine only."
+        Banner::Demo => {
+            "Demo: whoever uses this machine can enter as anybody. The console listens on this machine only."
         }
     };
     view! { <p class="banner">{sentence}</p> }
 }
 
-fn flash_alert(flash: Flash) -> AnyView {
-    let (title, id) = match flash {
-        Flash::Saved(saved) => {
-            return view! {
-                <Alert tone=Tone::Ok title="Done">
-                    <p>{saved.says()}</p>
-                </Alert>
-            }
-            .into_any();
+fn flash_alert(flash: Flash) -> impl IntoView {
+    let of_run = |id: i64| view! { <p><a href=paths::run(id)>{format!("Operation #{id}")}</a></p> };
+    let (title, more) = match flash {
+        Flash::OperationStarted(id) => ("Started", of_run(id).into_any()),
+        Flash::OperationExists(id) => ("Already started", of_run(id).into_any()),
+        Flash::PasswordChanged => {
+            let more = "Every other session of yours has ended.";
+            ("Password changed", view! { <p>{more}</p> }.into_any())
         }
-        Flash::OperationStarted(id) => ("Started", id),
-        Flash::OperationExists(id) => ("Already started", id),
+        Flash::SessionEnded => ("Session ended", ().into_any()),
+        Flash::Saved(saved) => ("Done", view! { <p>{saved.says()}</p> }.into_any()),
     };
     view! {
         <Alert tone=Tone::Ok title>
-            <p>
-                <a href=paths::run(id)>{format!("Operation #{id}")}</a>
-            </p>
+            {more}
         </Alert>
     }
-    .into_any()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double")]

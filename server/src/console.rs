@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use app::identity::Gate;
+use app::identity::{Gate, model::WaysIn};
 use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
@@ -17,9 +17,14 @@ use crate::{
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
     identity::{
-        self, AuditedGate, Callers, Everyone,
+        self, AuditedGate, Callers,
         admin::Admin,
+        callers::{SignedInCallers, session_cookie},
+        epochs::Epochs,
+        local::{self, Accounts},
         oidc,
+        own::OwnThings,
+        rights::RightsBook,
         sessions::{self, Sessions},
     },
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
@@ -42,6 +47,9 @@ pub struct Console {
     pub gate: Arc<dyn Gate>,
     pub callers: Arc<dyn Callers>,
     pub sessions: Arc<Sessions>,
+    pub epochs: Epochs,
+    /// Everybody's own things, with the accounts of this console.
+    pub accounts: Arc<OwnThings>,
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
@@ -69,19 +77,43 @@ pub struct Parts {
     pub callers: Option<Arc<dyn Callers>>,
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Passwords(#[from] local::PasswordError),
+}
+
 impl Console {
     /// Wires everything; starts nothing yet.
-    pub async fn open(parts: Parts) -> Result<&'static Self, StoreError> {
+    pub async fn open(parts: Parts) -> Result<&'static Self, OpenError> {
         let Parts { config, clock, rng, db, vault, callers } = parts;
         db.chain_with(vault.chain());
         app::paths::set_base(config.base());
         let gate: Arc<dyn Gate> = Arc::new(AuditedGate::new(db.clone()));
-        let callers = callers.unwrap_or_else(|| Arc::new(Everyone::new(Arc::clone(&gate))));
         let tasks = Tasks::new(clock.clone(), rng.clone());
         let feed = Feed::open(db.clone()).await?;
         let egress = Egress::new(egress_config(&config), &clock);
         let limits = sessions::Limits { idle: SESSION_IDLE, lifetime: SESSION_LIFETIME };
         let sessions = Arc::new(Sessions::new(db.clone(), rng.clone(), limits));
+        let rights = Arc::new(rights(&config, &db));
+        let accounts =
+            Accounts::new(db.clone(), rng.clone(), Arc::clone(&sessions), Arc::clone(&gate))?;
+        let signed_in = SignedInCallers {
+            sessions: Arc::clone(&sessions),
+            rights: Arc::clone(&rights),
+            clock: clock.clone(),
+            gate: Arc::clone(&gate),
+            cookie: session_cookie(&config),
+        };
+        let callers = callers.unwrap_or_else(|| Arc::new(signed_in));
+        let accounts = OwnThings {
+            db: db.clone(),
+            sessions: Arc::clone(&sessions),
+            rights,
+            accounts: Arc::new(accounts),
+        };
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
         let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
         let readiness = Readiness::new(clock.clone());
@@ -91,6 +123,8 @@ impl Console {
             gate,
             callers,
             sessions,
+            epochs: Epochs::new(db.clone()),
+            accounts: Arc::new(accounts),
             oidc,
             operations: Arc::new(operations),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
@@ -111,12 +145,33 @@ impl Console {
         })))
     }
 
+    /// The ways in, for the page that shows them.
+    pub fn ways_in(&self) -> WaysIn {
+        WaysIn {
+            provider: self.oidc.is_some(),
+            demo: self.config.demo_users.is_some(),
+            read_only: self.config.read_only,
+        }
+    }
+
+    /// Where the console is published, for those who send people back to it.
+    pub fn home_url(&self) -> String {
+        let origin = self.config.public_url.as_ref().map_or("", |url| url.origin.as_str());
+        format!("{origin}{}", app::paths::home())
+    }
+
     /// Starts what works in the background.
     pub fn start(&'static self) {
+        self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
+            Ok(self.epochs.run(stop).await?)
+        });
         if self.config.read_only {
-            // Each of them writes.
+            // Each of the others writes.
             return;
         }
+        self.tasks.spawn("identity.seen", IDENTITY_SEEN, move |stop| async move {
+            Ok(self.sessions.write_seen(stop).await?)
+        });
         self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
             Ok(self.feed.run(stop).await?)
         });
@@ -139,8 +194,12 @@ impl Console {
     async fn keep_up(&'static self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             let gone = self.feed.prune(EVENTS_KEPT_FOR, EVENTS_KEPT).await?;
+            let mut tx = self.db.begin().await?;
+            let old = tx.now().await?.plus(-local::KEPT);
+            let spent = local::prune(&mut tx, old).await?;
+            tx.commit(Vec::new()).await?;
             self.db.optimize().await?;
-            tracing::debug!(events = gone, "store kept up");
+            tracing::debug!(events = gone, spent, "store kept up");
             crate::tasks::beat();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -150,8 +209,13 @@ impl Console {
     }
 }
 
-const STORE_UPKEEP: &str =
-    "Hourly, removes news that left the replay window and lets SQLite look at its indexes again.";
+const STORE_UPKEEP: &str = "Hourly, removes news that left the replay window and sessions that ended a week ago, and \
+     lets SQLite look at its indexes again.";
+
+const IDENTITY_EPOCHS: &str =
+    "Every two seconds, looks whether rights have changed, so that open streams feel it.";
+
+const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and keys were of use, each once a minute at most.";
 
 /// The replay window of live pages (DECIDED 25).
 const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
@@ -178,8 +242,14 @@ impl FromRef<&'static Console> for StreamState {
             rng: console.rng.clone(),
             shutdown: console.shutdown.clone(),
             origin: console.config.public_url.as_ref().map(|url| url.origin.clone()),
+            epoch: console.epochs.watch(),
         }
     }
+}
+
+fn rights(config: &Config, db: &Db) -> RightsBook {
+    let grants = config.oidc_grants.iter().map(|grant| (grant.group.clone(), grant.role));
+    RightsBook::new(db.clone(), grants.collect())
 }
 
 /// Every type of operation, and what starts on a clock.

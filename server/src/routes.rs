@@ -5,8 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
-    identity::admin::forms as admin,
-    identity::oidc::routes as oidc,
+    identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
     operations::forms,
     web::{
         Access::{self, Needs, Public, SignedIn},
@@ -38,16 +37,27 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    workspaces(identity(settings(operations(sign_in(routes)))))
+    workspaces(administration(settings(operations(sign_in(routes)))))
 }
 
-/// Public, since nobody is known before; the last one proves itself by what it posts.
+/// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
 fn sign_in(routes: Routes) -> Routes {
-    routes.get(oidc::START, Public, oidc::depart).get(oidc::CALLBACK, Public, oidc::arrive).post(
-        oidc::LOGOUT,
-        Public,
-        oidc::log_out,
-    )
+    routes
+        .page(route::SIGN_IN, Public)
+        .post(route::SIGN_IN, Public, identity::sign_in)
+        .page(route::WELCOME, Public)
+        .post(route::WELCOME, Public, identity::welcome)
+        .post(route::API_SESSION, Public, api::session::begin)
+        // Of one's own.
+        .delete(route::API_SESSION, SignedIn, api::session::end)
+        .get(route::API_ME, SignedIn, api::session::me)
+        .post(route::SIGN_OUT, SignedIn, identity::sign_out)
+        .page(route::ACCOUNT, SignedIn)
+        .post(route::ACCOUNT_PASSWORD, SignedIn, identity::change_password)
+        .post(route::ACCOUNT_SESSIONS, SignedIn, identity::end_session)
+        .get(oidc::START, Public, oidc::depart)
+        .get(oidc::CALLBACK, Public, oidc::arrive)
+        .post(oidc::LOGOUT, Public, oidc::log_out)
 }
 
 fn operations(routes: Routes) -> Routes {
@@ -70,7 +80,7 @@ fn settings(routes: Routes) -> Routes {
         .page(route::TASKS, SYSTEM)
 }
 
-fn identity(routes: Routes) -> Routes {
+fn administration(routes: Routes) -> Routes {
     routes
         .page(route::PEOPLE, SEES)
         .post(route::PEOPLE, DECIDES, admin::people)

@@ -7,11 +7,7 @@ use app::{
     identity::{Caller, Capability, Reach},
     time::Micros,
 };
-use axum::{
-    Extension,
-    extract::{RawQuery, State},
-    response::Response,
-};
+use axum::response::Response;
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderValue};
 use server::{
@@ -371,8 +367,13 @@ async fn request(
     for (name, value) in headers {
         all.insert(*name, HeaderValue::from_str(value).expect("a header"));
     }
-    let query = (!query.is_empty()).then(|| query.to_owned());
-    events::stream(State(state.clone()), Extension(caller.clone()), RawQuery(query), all).await
+    let query = (!query.is_empty()).then_some(query);
+    let same = caller.clone();
+    let again: events::Again = Box::new(move || {
+        let same = same.clone();
+        Box::pin(async move { Ok(Some(same)) })
+    });
+    events::answer(state.clone(), caller, query, &all, again).await
 }
 
 impl Line {
@@ -398,6 +399,7 @@ fn state(feed: &Feed, clock: Clock) -> StreamState {
         rng: Rng::seeded(3),
         shutdown: CancellationToken::new(),
         origin: None,
+        epoch: tokio::sync::watch::channel(0).1,
     }
 }
 

@@ -20,7 +20,7 @@ async fn start(kit: &Kit, key: &str, body: &'static str) -> Answer {
 
 #[tokio::test]
 async fn an_operation_is_started_once_per_key_and_read_back() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let made = start(&kit, "k", SELF_CHECK).await;
     assert_eq!(made.status, StatusCode::CREATED);
     let location = made.header("location").to_owned();
@@ -46,7 +46,7 @@ async fn an_operation_is_started_once_per_key_and_read_back() {
 
 #[tokio::test]
 async fn what_cannot_be_answered_names_the_field() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     for (query, field, rule) in [
         ("page_size=0", "page_size", "range"),
         ("page_size=101", "page_size", "range"),
@@ -95,7 +95,7 @@ async fn who_may_only_look_starts_nothing() {
 
 #[tokio::test]
 async fn the_form_leads_to_its_run_or_is_drawn_again() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let post = |body: &'static str| {
         let request = Request::post("/system/ops/runbooks")
             .header("content-type", "application/x-www-form-urlencoded")

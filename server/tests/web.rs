@@ -50,7 +50,7 @@ fn trials(routes: Routes) -> Routes {
 }
 
 async fn kit() -> Kit {
-    Kit::with(Who::Everyone, Clock::system(), |_| {}, trials).await
+    Kit::with(Who::Admin, Clock::system(), |_| {}, trials).await
 }
 
 fn nonces(html: &str) -> Vec<&str> {
@@ -138,7 +138,7 @@ async fn https_is_remembered_where_it_is_published() {
             https: true,
         });
     };
-    let kit = Kit::with(Who::Everyone, Clock::system(), publish, |routes| routes).await;
+    let kit = Kit::with(Who::Admin, Clock::system(), publish, |routes| routes).await;
     let answer =
         kit.send(Request::get("/healthz").header("host", "ops.example"), Body::empty()).await;
     assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
@@ -336,7 +336,7 @@ async fn a_credential_that_no_browser_sends_by_itself_needs_no_origin() {
 
 #[tokio::test]
 async fn a_read_only_console_changes_nothing() {
-    let kit = Kit::with(Who::Everyone, Clock::system(), |c| c.read_only = true, trials).await;
+    let kit = Kit::with(Who::Admin, Clock::system(), |c| c.read_only = true, trials).await;
     let change = kit.post_json("/api/v1/trial", "{\"type\":\"a\"}").await;
     assert_eq!((change.status.as_u16(), change.code().as_str()), (409, "READ_ONLY"));
     assert_eq!(kit.get("/settings/tasks").await.status, StatusCode::OK);
@@ -351,7 +351,7 @@ async fn a_read_only_console_changes_nothing() {
 #[tokio::test]
 async fn searching_too_often_is_told_when_to_come_back() {
     let (clock, hand) = Clock::manual(Micros(0));
-    let kit = Kit::with(Who::Everyone, clock, |c| c.search_rate = 2, trials).await;
+    let kit = Kit::with(Who::Admin, clock, |c| c.search_rate = 2, trials).await;
     let search = "/api/v1/trial/7?q=x";
     assert_eq!(kit.get(search).await.status, StatusCode::OK);
     assert_eq!(kit.get(search).await.status, StatusCode::OK);
@@ -380,7 +380,7 @@ async fn a_request_that_takes_too_long_ends() {
         }
     };
     let add = |routes: Routes| routes.get("/api/v1/trial/never", Public, never);
-    let kit = Kit::with(Who::Everyone, clock, |_| {}, add).await;
+    let kit = Kit::with(Who::Admin, clock, |_| {}, add).await;
     let (answer, ()) = tokio::join!(kit.get("/api/v1/trial/never"), async {
         begun.notified().await;
         hand.advance(kit.console.config.request_timeout);

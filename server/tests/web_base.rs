@@ -16,7 +16,7 @@ async fn kit() -> Kit {
             https: true,
         });
     };
-    Kit::with(Who::Everyone, Clock::system(), publish, |routes| routes).await
+    Kit::with(Who::Admin, Clock::system(), publish, |routes| routes).await
 }
 
 async fn get(kit: &Kit, path: &str) -> Answer {

@@ -16,6 +16,8 @@ pub enum CallerKind {
     ApiKey,
     Outpost,
     System,
+    /// Nobody that is known: in audit rows of refused sign-ins only.
+    Anonymous,
 }
 
 impl CallerKind {
@@ -25,6 +27,7 @@ impl CallerKind {
             Self::ApiKey => "api_key",
             Self::Outpost => "outpost",
             Self::System => "system",
+            Self::Anonymous => "anonymous",
         }
     }
 }
@@ -111,6 +114,23 @@ impl Caller {
             grants,
             gate,
         }
+    }
+
+    /// Somebody who is not known, and may nothing.
+    pub fn anonymous(gate: Arc<dyn Gate>) -> Self {
+        Self::new(CallerKind::Anonymous, "anonymous", "Anonymous", Vec::new(), gate)
+    }
+
+    /// Every workspace that some capability of theirs reaches.
+    pub fn reach_of_all(&self) -> Reach {
+        let mut all = BTreeSet::new();
+        for (_, reach) in &self.grants {
+            match reach {
+                Reach::Everything => return Reach::Everything,
+                Reach::Workspaces(ids) => all.extend(ids),
+            }
+        }
+        Reach::Workspaces(all)
     }
 
     /// Whether to draw an action. Drawing is no permission: the service asks for a [`Permit`] all the same.

@@ -43,6 +43,13 @@ capabilities! {
     SettingsManage = "settings.manage",
 }
 
+impl Capability {
+    /// Several of them in one line.
+    pub fn names(capabilities: &[Self]) -> String {
+        capabilities.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// By hand: the derive does not see a name that a macro hands on.
 #[cfg(feature = "ssr")]
 impl utoipa::PartialSchema for Capability {

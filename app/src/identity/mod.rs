@@ -26,4 +26,4 @@ pub use capability::Capability;
 pub use enter::{enter, enter_as_caller};
 pub use role::Role;
 #[cfg(feature = "ssr")]
-pub use service::{Grants, Keys, Manage, People, View};
+pub use service::{Accounts, Grants, Keys, Manage, People, View};

@@ -1,4 +1,5 @@
-//! What the server must supply so that people, grants and keys can be listed and changed.
+//! What the server must supply so that sign-in and one's own page can be drawn, and people, grants and keys listed and
+//! changed.
 //!
 //! Whoever changes something needs [`Manage`] where it lies, and nobody hands on a right that they do not hold
 //! there themselves: not by a grant, not by a key, not by a link to somebody's password.
@@ -9,7 +10,7 @@ use super::{
     Caller, Capability, Permit, Right,
     model::{
         ApiKey, ChangePerson, ConfiguredGrant, Grant, MintedKey, NewGrant, NewKey, NewPerson,
-        PasswordLink, Person, PersonDetail,
+        Own, PasswordLink, Person, PersonDetail, Welcome,
     },
 };
 use crate::{
@@ -29,6 +30,15 @@ pub struct Manage;
 
 impl Right for Manage {
     const CAPABILITY: Capability = Capability::IdentityManage;
+}
+
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Who the caller is, with their sessions.
+    async fn own(&self, caller: &Caller) -> Result<Own, ApiError>;
+
+    /// Whom a link that works once is for, while it works.
+    async fn find_welcome(&self, link: &str) -> Result<Option<Welcome>, ApiError>;
 }
 
 #[async_trait]

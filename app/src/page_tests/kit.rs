@@ -105,7 +105,7 @@ pub fn request(address: &str) -> PageRequest {
             wasm: "/assets/quarterdeck.1.wasm".to_owned(),
             favicon: "/assets/favicon.1.svg".to_owned(),
         },
-        banner: Some(Banner::EveryoneIsAdmin),
+        banner: Some(Banner::Demo),
         environment: None,
         flash: None,
         refused: None,

@@ -34,6 +34,9 @@ fn the_router_knows_the_paths_and_no_other() {
         route::KEYS,
         route::OWN_KEYS,
         route::WORKSPACES,
+        route::SIGN_IN,
+        route::WELCOME,
+        route::ACCOUNT,
     ];
     assert_eq!(known, named.into_iter().collect());
 }

@@ -50,9 +50,6 @@ const IDENTITY: &[Entry] = &[
     entry("Workspaces", 'w', route::WORKSPACES, paths::workspaces),
 ];
 
-/// Whoever is signed in has these.
-const ACCOUNT: &[Entry] = &[entry("Your keys", 'y', route::OWN_KEYS, paths::own_keys)];
-
 const SETTINGS: &[Entry] = &[Entry {
     label: "Background tasks",
     letter: 't',
@@ -62,19 +59,11 @@ const SETTINGS: &[Entry] = &[Entry {
 }];
 
 #[component]
-pub fn Rail(path: String, caller: Option<Caller>) -> impl IntoView {
-    let groups: Vec<&'static [Entry]> = [
-        (OPERATIONS, caller.as_ref().is_some_and(sees_operations)),
-        (IDENTITY, caller.as_ref().is_some_and(|c| c.may(Capability::IdentityView))),
-        (SETTINGS, caller.as_ref().is_some_and(sees_operations)),
-        (ACCOUNT, caller.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(entries, seen)| seen.then_some(entries))
-    .collect();
+pub fn Rail(path: String, caller: Caller) -> impl IntoView {
+    let groups = groups(&caller);
     let places = groups.iter().flat_map(|entries| places(entries)).collect::<Vec<_>>();
     let lists = groups.into_iter().map(|entries| list("", entries, &path)).collect_view();
-    let who = caller.map(|caller| view! { <b>{caller.name}</b> });
+    let here = current(route::ACCOUNT, &path);
     view! {
         <nav class="rail" aria-label="Main">
             <a class="brand" href=paths::home()>
@@ -83,10 +72,31 @@ pub fn Rail(path: String, caller: Option<Caller>) -> impl IntoView {
             </a>
             {lists}
             <div class="foot">
-                {who} <span>{concat!("version ", env!("CARGO_PKG_VERSION"))}</span> <Keys places />
+                <a href=paths::account() aria-current=here>
+                    <b>{caller.name}</b>
+                </a>
+                <form method="post" action=paths::sign_out()>
+                    <button class="quiet">"Sign out"</button>
+                </form>
+                <span>{concat!("version ", env!("CARGO_PKG_VERSION"))}</span> <Keys places />
             </div>
         </nav>
     }
+}
+
+/// What this caller may open, by groups.
+fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
+    let groups = [
+        (OPERATIONS, sees_operations(caller)),
+        (IDENTITY, caller.may(Capability::IdentityView)),
+        (SETTINGS, sees_operations(caller)),
+    ];
+    groups.into_iter().filter_map(|(entries, seen)| seen.then_some(entries)).collect()
+}
+
+/// The first page that this caller may open.
+pub fn first_page(caller: &Caller) -> Option<String> {
+    groups(caller).first().and_then(|entries| entries.first()).map(|entry| (entry.href)())
 }
 
 fn places(entries: &[Entry]) -> Vec<Go> {

@@ -25,6 +25,8 @@ mod confirm;
 #[cfg(feature = "ssr")]
 pub mod failure;
 #[cfg(feature = "ssr")]
+mod field;
+#[cfg(feature = "ssr")]
 pub mod filters;
 #[cfg(feature = "ssr")]
 pub mod icons;
@@ -57,6 +59,7 @@ mod tree;
 pub use self::{
     blocks::{Alert, Card, EmptyState, Fact, Facts, LogBlock},
     confirm::ConfirmForm,
+    field::Field,
     loaded::{Loaded, load},
     page_head::{Crumb, PageHead},
     page_title::{PageTitle, SetTitle},

@@ -20,6 +20,9 @@ pub enum PageTitle {
     Keys,
     OwnKeys,
     Workspaces,
+    SignIn,
+    Welcome,
+    Account,
     NotFound(Thing),
     Error(u16),
 }
@@ -44,6 +47,9 @@ impl PageTitle {
             Self::Keys => "API keys".to_owned(),
             Self::OwnKeys => "Your API keys".to_owned(),
             Self::Workspaces => "Workspaces".to_owned(),
+            Self::SignIn => "Sign in".to_owned(),
+            Self::Welcome => "Welcome".to_owned(),
+            Self::Account => "Your account".to_owned(),
             Self::NotFound(thing) => format!("{} not found", thing.label()),
             Self::Error(status) => format!("Error {status}"),
         };

@@ -7,4 +7,5 @@ pub mod openapi;
 pub mod operations;
 pub mod people;
 pub mod schemas;
+pub mod session;
 pub mod workspaces;

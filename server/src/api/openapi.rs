@@ -21,7 +21,7 @@ use utoipa::{
     },
 };
 
-use super::{grants, keys, operations, people, workspaces as places};
+use super::{grants, keys, operations, people, session, workspaces as places};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -37,6 +37,7 @@ use crate::{
     ),
     paths(
         operations::list, operations::start, operations::types, operations::get,
+        session::begin, session::end, session::me,
         people::list, people::get, people::add, people::change, people::link, people::end_session,
         grants::list, grants::configured, grants::add, grants::remove,
         keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
@@ -52,9 +53,30 @@ use crate::{
         (name = "keys", description = "What machines sign in with"),
         (name = "workspaces", description = "Whose everything is"),
         (name = "tenants", description = "Parts of a workspace"),
-    )
+        (name = "identity", description = "Who asks, and what they may do"),
+    ),
+    modifiers(&Credentials),
+    security(("session" = []), ("bearer" = []), ("key" = []))
 )]
 struct Described;
+
+/// The three ways to say who asks. Machines take a key; browsers have a session.
+struct Credentials;
+
+impl utoipa::Modify for Credentials {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme,
+        };
+        let cookie = ApiKey::Cookie(ApiKeyValue::new("__Host-qd_session"));
+        let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("key", SecurityScheme::ApiKey(header));
+    }
+}
 
 /// The lists, with the filters that each takes.
 const LISTS: &[(&str, &[Filter])] = &[

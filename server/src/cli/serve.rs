@@ -1,6 +1,6 @@
 //! `quarterdeck serve`: from the configuration to a console that answers, and down again in good order.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
@@ -14,6 +14,7 @@ use crate::{
     clock::{Clock, Rng},
     config::Config,
     console::{Console, Parts, store_config},
+    identity::local,
     routes,
     store::{Db, Dialect},
     vault,
@@ -40,6 +41,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Stack::new(console, routes::all()).context("the route table does not fit the pages")?;
     console.start();
     say_where(console, &listener, metrics.as_ref())?;
+    say_who(console, &listener).await?;
 
     let clock = &console.clock;
     let metrics_stop = CancellationToken::new();
@@ -150,6 +152,31 @@ fn say_where(
         None => "off".to_owned(),
     };
     tracing::info!(url, metrics, "Quarterdeck is up: {url}");
-    tracing::warn!("nobody signs in yet: everyone who reaches this address is its admin");
+    Ok(())
+}
+
+/// Who can sign in where nobody could yet: the demo's people, or the first admin by a link.
+async fn say_who(console: &'static Console, listener: &TcpListener) -> anyhow::Result<()> {
+    if console.config.read_only {
+        return Ok(());
+    }
+    if let Some(file) = &console.config.demo_users {
+        let gate = std::sync::Arc::clone(&console.gate);
+        local::demo::prepare(&console.db, &console.rng, gate, file).await?;
+        tracing::warn!("demo: whoever uses this machine can enter as anybody");
+        return Ok(());
+    }
+    if console.config.oidc.is_some() {
+        return Ok(());
+    }
+    if let Some(link) = local::first_link(&console.db, &console.rng).await? {
+        let origin = console.config.public_url.as_ref().map(|url| url.origin.clone());
+        let address = listener.local_addr()?;
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let path = app::paths::welcome(link.reveal());
+        // For the person at the terminal, not for the log. Nobody may be there to read it.
+        let words = "Nobody can sign in yet. Become the first admin (within 24 hours, once):";
+        drop(writeln!(std::io::stdout(), "{words}\n  {origin}{path}"));
+    }
     Ok(())
 }

@@ -51,6 +51,8 @@ pub struct Config {
     /// Trusted by outgoing https besides the system's.
     pub egress_ca_files: Vec<Authorities>,
     pub insecure_http: bool,
+    /// Where the passwords and keys of the demo's people go; none outside of demonstrations.
+    pub demo_users: Option<PathBuf>,
     pub read_only: bool,
     /// A line above every page, such as "production".
     pub environment: Option<String>,
@@ -98,6 +100,7 @@ impl Config {
             trusted_proxies: read.list("trusted_proxies", values::network),
             egress_ca_files: read.list("egress_ca_files", values::authorities),
             insecure_http: read.value("insecure_http", values::yes_or_no),
+            demo_users: read.optional("demo_users", values::file),
             read_only: read.value("read_only", values::yes_or_no),
             environment: read.optional("environment", values::short_line),
             database_url: read.value("database_url", values::database_url),
@@ -127,27 +130,31 @@ impl Config {
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
 
-    /// What no single value shows. Until identity lands everyone who can reach the console is its admin,
-    /// so it may be reached from this machine alone; that is not a setting.
+    /// What no single value shows.
     fn contradictions(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut loopback_only = |setting: &'static str, address: SocketAddr| {
-            if !address.ip().is_loopback() {
-                let why = format!(
-                    "{address} can be reached from other machines, and nobody signs in yet: everyone who \
-                     reaches the console is its admin. Use a loopback address such as 127.0.0.1:{}",
-                    address.port()
-                );
-                faults.push(Fault::of(setting, why));
-            }
-        };
-        loopback_only("listen", self.listen);
-        if let Some(address) = self.metrics_listen {
-            loopback_only("metrics_listen", address);
-            if address.port() != 0 && address == self.listen {
-                let why = format!("{address} is taken by `listen`; choose another port, or `off`");
-                faults.push(Fault::of("metrics_listen", why));
-            }
+        if let Some(address) = self.metrics_listen
+            && address.port() != 0
+            && address == self.listen
+        {
+            let why = format!("{address} is taken by `listen`; choose another port, or `off`");
+            faults.push(Fault::of("metrics_listen", why));
+        }
+        // Without it no name of this console is known, and any name that is pointed at it would be believed.
+        if !self.listen.ip().is_loopback() && self.public_url.is_none() {
+            let why = format!(
+                "{} can be reached from other machines, and `public_url` does not say how: set it to the https \
+                 address of the proxy before the console, or listen on a loopback address such as 127.0.0.1:{}",
+                self.listen,
+                self.listen.port()
+            );
+            faults.push(Fault::of("listen", why));
+        }
+        let local = self.public_url.as_ref().is_none_or(PublicUrl::is_loopback);
+        if self.demo_users.is_some() && !(local && self.listen.ip().is_loopback()) {
+            let why = "lets everybody enter as anybody, so the console may be reached from this machine alone: \
+                       `listen` and `public_url` must be loopback addresses";
+            faults.push(Fault::of("demo_users", why));
         }
         if let Some(url) = &self.public_url
             && !url.https

@@ -88,7 +88,7 @@ pub const SETTINGS: &[Setting] = &[
         "listen",
         "ADDRESS",
         "127.0.0.1:7080",
-        "Where the console answers. Loopback only, until the console knows who is asking.",
+        "Where the console answers, in plain http. Beyond this machine it wants a public_url that says how it is reached.",
     ),
     single(
         NETWORK,
@@ -134,6 +134,13 @@ pub const SETTINGS: &[Setting] = &[
             "Allow a public_url that is plain http on another host than this one.",
         )
     },
+    single(
+        NETWORK,
+        "demo_users",
+        "FILE",
+        "",
+        "For demonstrations, on loopback only: one-click sign-in as auditor, operator and admin; their passwords and API keys go to this file.",
+    ),
     Setting {
         kind: Kind::Switch,
         ..single(

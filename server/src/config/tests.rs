@@ -165,13 +165,28 @@ fn our_own_variable_wins_over_the_customary_one() {
 }
 
 #[test]
-fn nothing_but_this_machine_may_reach_a_console_without_sign_in() {
+fn a_console_that_others_can_reach_says_how_it_is_reached() {
     for address in ["0.0.0.0:7080", "[::]:7080", "10.0.0.1:7080"] {
         let refused = serve(&["--listen", address], NONE).expect_err(address);
-        assert!(refused.contains("nobody signs in yet"), "{refused}");
-        let refused = serve(&["--metrics-listen", address], NONE).expect_err(address);
-        assert!(refused.contains("metrics_listen"), "{refused}");
+        assert!(refused.contains("`public_url` does not say how"), "{refused}");
+        let published = ["--listen", address, "--public-url", "https://ops.example"];
+        assert!(serve(&published, NONE).is_ok());
+        let plain = ["--listen", address, "--public-url", "http://ops.example"];
+        assert!(serve(&plain, NONE).expect_err(address).contains("plain http"));
+        assert!(serve(&["--metrics-listen", address], NONE).is_ok());
+        let demo = [
+            "--listen",
+            address,
+            "--demo-users",
+            "x.json",
+            "--public-url",
+            "http://localhost:7080",
+        ];
+        assert!(serve(&demo, NONE).expect_err(address).contains("demo_users"));
     }
+    let demo = ["--demo-users", "x.json", "--public-url", "https://ops.example"];
+    assert!(serve(&demo, NONE).expect_err("published").contains("demo_users"));
+    assert!(serve(&["--demo-users", "x.json"], NONE).is_ok());
     assert!(serve(&["--listen", "[::1]:7080"], NONE).is_ok());
     let same = serve(&["--metrics-listen", "127.0.0.1:7080"], NONE).expect_err("one port, twice");
     assert!(same.contains("is taken by `listen`"), "{same}");

@@ -24,6 +24,6 @@ mod subscription;
 mod window;
 
 pub use feed::Feed;
-pub use stream::{StreamState, stream};
+pub use stream::{Again, StreamState, answer, stream};
 pub use subscription::{StreamItem, Subscription};
 pub use window::Event;

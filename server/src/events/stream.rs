@@ -15,17 +15,23 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response, Sse, sse},
 };
-use futures::{Stream, stream};
+use futures::{Stream, future::BoxFuture, stream};
 use http::{
     HeaderMap, HeaderValue,
     header::{HOST, ORIGIN},
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Feed, StreamItem, Subscription, feed::StreamSlot};
-use crate::clock::{Clock, Rng};
+use crate::{
+    clock::{Clock, Rng},
+    console::Console,
+    web::arrival::Arrival,
+};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const LOOKED_AT_EVERY: Duration = Duration::from_mins(1);
 /// Browsers come back after 1 to 5 s: a restart must not bring all of them at once.
 const RETRY: Duration = Duration::from_secs(3);
 const RETRY_SPREAD: f64 = 2.0 / 3.0;
@@ -42,16 +48,40 @@ pub struct StreamState {
     pub shutdown: CancellationToken,
     /// The published origin (`https://console.example`), when one is configured; else the request's own host.
     pub origin: Option<String>,
+    /// Changes when rights may have: who listens is then looked at again.
+    pub epoch: watch::Receiver<i64>,
 }
 
 /// The handler. A refusal travels in the response's extensions, for `web` to spell it out.
 pub async fn stream(
     State(state): State<StreamState>,
+    State(console): State<&'static Console>,
     Extension(caller): Extension<Caller>,
+    arrival: Arrival,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    match open(state, &caller, query.as_deref(), &headers).await {
+    let came = headers.clone();
+    let again: Again = Box::new(move || {
+        let (arrival, headers) = (arrival.clone(), came.clone());
+        Box::pin(async move { console.callers.still(&arrival, &headers).await })
+    });
+    answer(state, &caller, query.as_deref(), &headers, again).await
+}
+
+/// Who listens, by the rights of now; none when they are nobody any more.
+pub type Again =
+    Box<dyn Fn() -> BoxFuture<'static, Result<Option<Caller>, ApiError>> + Send + Sync>;
+
+/// The stream itself, for a listener who can be looked at again.
+pub async fn answer(
+    state: StreamState,
+    caller: &Caller,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    again: Again,
+) -> Response {
+    match open(state, caller, query, headers, again).await {
         Ok(events) => events.into_response(),
         Err(error) => refused(error),
     }
@@ -70,6 +100,7 @@ async fn open(
     caller: &Caller,
     query: Option<&str>,
     headers: &HeaderMap,
+    again: Again,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, ApiError> {
     check_origin(headers, state.origin.as_deref())?;
     let after = after(query, headers)?;
@@ -83,7 +114,8 @@ async fn open(
         ApiError::from(error)
     })?;
     let retry = state.rng.jitter(RETRY, RETRY_SPREAD);
-    let line = Line { subscription, state, greeting: Some(retry), _slot: slot };
+    let looked_at = state.clock.monotonic();
+    let line = Line { subscription, state, again, looked_at, greeting: Some(retry), _slot: slot };
     Ok(Sse::new(stream::unfold(line, Line::next)))
 }
 
@@ -128,6 +160,8 @@ fn number(field: &str, text: &str) -> Result<i64, ApiError> {
 struct Line {
     subscription: Subscription,
     state: StreamState,
+    again: Again,
+    looked_at: Duration,
     greeting: Option<Duration>,
     _slot: StreamSlot,
 }
@@ -137,25 +171,61 @@ impl Line {
         if let Some(retry) = self.greeting.take() {
             return Some((Ok(self.mark().retry(retry)), self));
         }
-        let event = tokio::select! {
-            biased;
-            () = self.state.shutdown.cancelled() => return None,
-            item = self.subscription.next() => match item {
-                Ok(item) => spell(&item),
-                Err(error) => {
-                    // The browser comes back and goes on from where it was.
-                    tracing::warn!(%error, "a stream ended: the store did not answer");
+        loop {
+            let Self { subscription, state, looked_at, .. } = &mut self;
+            let since = state.clock.monotonic().saturating_sub(*looked_at);
+            let due = LOOKED_AT_EVERY.saturating_sub(since);
+            let event = tokio::select! {
+                biased;
+                () = state.shutdown.cancelled() => return None,
+                // When rights may have changed, and each minute besides: sessions end by themselves, too.
+                () = moved(&mut state.epoch, &state.clock, due) => {
+                    if self.look_again().await { continue }
                     return None;
                 }
-            },
-            () = self.state.clock.sleep(KEEP_ALIVE) => self.mark(),
-        };
-        Some((Ok(event), self))
+                item = subscription.next() => match item {
+                    Ok(item) => spell(&item),
+                    Err(error) => {
+                        // The browser comes back and goes on from where it was.
+                        tracing::warn!(%error, "a stream ended: the store did not answer");
+                        return None;
+                    }
+                },
+                () = state.clock.sleep(KEEP_ALIVE) => self.mark(),
+            };
+            return Some((Ok(event), self));
+        }
+    }
+
+    /// Goes on with the rights of now. False when the listener is nobody any more, or cannot be looked at: the browser
+    /// comes back, and is told then.
+    async fn look_again(&mut self) -> bool {
+        self.looked_at = self.state.clock.monotonic();
+        match (self.again)().await {
+            Ok(Some(caller)) => {
+                self.subscription.goes_on_as(caller);
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::warn!(%error, "a stream ended: its caller could not be looked at");
+                false
+            }
+        }
     }
 
     /// Without data no event is raised, but the browser remembers the id.
     fn mark(&self) -> sse::Event {
         sse::Event::default().comment("").id(self.subscription.place().to_string())
+    }
+}
+
+async fn moved(epoch: &mut watch::Receiver<i64>, clock: &Clock, due: Duration) {
+    tokio::select! {
+        changed = epoch.changed() => if changed.is_err() {
+            std::future::pending::<()>().await;
+        },
+        () = clock.sleep(due) => {}
     }
 }
 

@@ -54,6 +54,17 @@ impl Subscription {
         }
     }
 
+    /// From now on with other rights.
+    pub fn goes_on_as(&mut self, caller: Caller) {
+        self.caller = caller;
+        // What waits was chosen by the rights of before.
+        let place = self.place();
+        if self.ready.iter().all(|item| matches!(item, StreamItem::Notice(_))) {
+            self.ready.clear();
+            self.place = place;
+        }
+    }
+
     /// The next thing that the caller may hear of. Dropping the call before it answers loses nothing.
     pub async fn next(&mut self) -> Result<StreamItem, StoreError> {
         loop {

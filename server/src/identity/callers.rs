@@ -49,12 +49,30 @@ impl Callers for SignedInCallers {
                 None => None,
             },
         };
-        Ok(found.map(|mut caller| {
-            caller.request_id.clone_from(&arrival.request_id);
-            caller.address = arrival.address;
-            caller
-        }))
+        Ok(found.map(|caller| arrived(caller, arrival)))
     }
+
+    async fn still(
+        &self,
+        arrival: &Arrival,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, ApiError> {
+        let cookie = match presented_key(headers) {
+            Some(_) => None,
+            None => cookies::find(headers, self.cookie),
+        };
+        let Some(cookie) = cookie else { return self.find(arrival, headers).await };
+        let session = self.sessions.peek(cookie, self.clock.now()).await?;
+        let Some(session) = session else { return Ok(None) };
+        let person = self.person(session, token::mark(&token::hash(cookie))).await?;
+        Ok(person.map(|caller| arrived(caller, arrival)))
+    }
+}
+
+fn arrived(mut caller: Caller, arrival: &Arrival) -> Caller {
+    caller.request_id.clone_from(&arrival.request_id);
+    caller.address = arrival.address;
+    caller
 }
 
 impl SignedInCallers {
@@ -66,7 +84,7 @@ impl SignedInCallers {
         }
     }
 
-    /// Somebody whose last grant was taken away is nobody any more.
+    /// With whatever is granted at this moment, be it nothing.
     async fn person(&self, session: SessionRow, mark: String) -> Result<Option<Caller>, ApiError> {
         let holder = Holder::Person(session.person_id.clone());
         let rights = self.rights.of(&holder, session.epoch).await?;

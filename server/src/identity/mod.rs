@@ -1,10 +1,18 @@
-//! Who is asking. Until sign-in exists, whoever reaches the console is its one built-in admin; the
-//! configuration therefore refuses to be reached from other machines.
+//! Who is asking.
+//!
+//! ```text
+//! local, oidc ─► sessions ─► cookie ─┐
+//!                       key ─► header ┴─► callers ─► Caller with rights (by epoch) ─► every handler, every stream
+//! ```
 
 pub mod admin;
 pub mod callers;
+pub mod epochs;
+pub mod forms;
+pub mod keys;
 pub mod local;
 pub mod oidc;
+pub mod own;
 pub mod rights;
 pub mod sessions;
 mod store;
@@ -43,37 +51,13 @@ pub trait Callers: Send + Sync {
         headers: &HeaderMap,
     ) -> Result<Option<Caller>, ApiError>;
 
-    /// Whether a request without any credential has a caller. A credential then proves nothing about who
-    /// made the browser send it.
-    fn is_ambient(&self) -> bool {
-        false
-    }
-}
-
-/// Everyone is the built-in admin.
-pub struct Everyone {
-    gate: Arc<dyn Gate>,
-}
-
-impl Everyone {
-    pub fn new(gate: Arc<dyn Gate>) -> Self {
-        Self { gate }
-    }
-}
-
-#[async_trait]
-impl Callers for Everyone {
-    async fn find(&self, arrival: &Arrival, _: &HeaderMap) -> Result<Option<Caller>, ApiError> {
-        let gate = Arc::clone(&self.gate);
-        let mut caller =
-            Caller::new(CallerKind::User, "local-admin", "Local admin", everything(), gate);
-        caller.request_id.clone_from(&arrival.request_id);
-        caller.address = arrival.address;
-        Ok(Some(caller))
-    }
-
-    fn is_ambient(&self) -> bool {
-        true
+    /// The same for a stream that is open, which is no sign of somebody at work.
+    async fn still(
+        &self,
+        arrival: &Arrival,
+        headers: &HeaderMap,
+    ) -> Result<Option<Caller>, ApiError> {
+        self.find(arrival, headers).await
     }
 }
 

@@ -4,7 +4,7 @@
 //! all that were seen, so that reading pages does not write.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -142,17 +142,31 @@ impl Sessions {
         Ok(good.then_some(key))
     }
 
+    /// The same without a sign of somebody at work: for streams that stay open.
+    pub async fn peek(&self, cookie: &str, now: Micros) -> Result<Option<SessionRow>, StoreError> {
+        let session = store::find_session(&self.db, token::hash(cookie)).await?;
+        Ok(session.filter(|session| self.lasts(session, now)))
+    }
+
+    /// Whether its time is not over.
+    pub fn is_open(&self, seen_at: Micros, expires_at: Micros, now: Micros) -> bool {
+        now < expires_at && now.since(seen_at) < micros(self.limits.idle)
+    }
+
+    /// When a session was last of use, what waits to be written included.
+    pub fn seen_lately(&self, id: &str, written: Micros) -> Micros {
+        self.waiting().sessions.get(id).copied().map_or(written, |waiting| waiting.max(written))
+    }
+
     fn lasts(&self, session: &SessionRow, now: Micros) -> bool {
         !session.ended
             && !session.disabled
-            && now < session.expires_at
-            && now.since(self.seen_at(session)) < micros(self.limits.idle)
+            && self.is_open(self.seen_at(session), session.expires_at, now)
     }
 
     /// The later of what is written and what waits to be.
     fn seen_at(&self, session: &SessionRow) -> Micros {
-        let waiting = self.waiting().sessions.get(&session.id).copied();
-        waiting.map_or(session.seen_at, |waiting| waiting.max(session.seen_at))
+        self.seen_lately(&session.id, session.seen_at)
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Seen> {
@@ -179,11 +193,14 @@ impl Sessions {
         if seen.sessions.is_empty() && seen.keys.is_empty() {
             return Ok(());
         }
+        // In one order everywhere, or two replicas could wait for each other.
+        let sessions: BTreeMap<_, _> = seen.sessions.into_iter().collect();
+        let keys: BTreeMap<_, _> = seen.keys.into_iter().collect();
         let mut tx = self.db.begin().await?;
-        for (id, at) in &seen.sessions {
+        for (id, at) in &sessions {
             store::touch_session(&mut tx, id, *at).await?;
         }
-        for (id, at) in &seen.keys {
+        for (id, at) in &keys {
             store::touch_key(&mut tx, id, *at).await?;
         }
         tx.commit(Vec::new()).await

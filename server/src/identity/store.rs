@@ -1,6 +1,9 @@
 //! All SQL of sessions and rights.
 
-use app::{identity::Role, time::Micros};
+use app::{
+    identity::{Caller, Capability, Role, model::WorkspaceName},
+    time::Micros,
+};
 
 use super::rights::{Held, Holder};
 use crate::store::{Db, Row, Sql, StoreError, Tx};
@@ -203,4 +206,183 @@ pub async fn touch_session(tx: &mut Tx, id: &str, at: Micros) -> Result<(), Stor
 pub async fn touch_key(tx: &mut Tx, id: &str, at: Micros) -> Result<(), StoreError> {
     let sql = Sql::new("UPDATE api_keys SET used_at = ").arg(at).push(" WHERE id = ").arg(id);
     tx.execute(sql.push(" AND (used_at IS NULL OR used_at < ").arg(at).push(")")).await.map(|_| ())
+}
+
+/// A person, as far as their own page tells.
+pub struct PersonRow {
+    pub login: String,
+    pub email: Option<String>,
+    pub has_password: bool,
+}
+
+pub async fn find_person(db: &Db, id: &str) -> Result<Option<PersonRow>, StoreError> {
+    let sql = Sql::new("SELECT source, login, email FROM people WHERE id = ").arg(id);
+    let Some(row) = db.fetch_optional(sql).await? else { return Ok(None) };
+    Ok(Some(PersonRow {
+        login: row.text("login")?,
+        email: row.opt_text("email")?,
+        has_password: row.text("source")? == "local",
+    }))
+}
+
+/// Workspaces that are not archived.
+pub async fn workspaces(db: &Db) -> Result<Vec<WorkspaceName>, StoreError> {
+    let sql =
+        Sql::new("SELECT id, name FROM workspaces WHERE archived_at IS NULL ORDER BY name, id");
+    let rows = db.fetch_all(sql).await?;
+    rows.iter()
+        .map(|row| Ok(WorkspaceName { id: row.i64("id")?, name: row.text("name")? }))
+        .collect()
+}
+
+/// A session as its owner sees it.
+pub struct OpenSession {
+    pub id: String,
+    pub token_hash: Vec<u8>,
+    pub method: String,
+    pub address: Option<String>,
+    pub device: Option<String>,
+    pub created_at: Micros,
+    pub seen_at: Micros,
+    pub expires_at: Micros,
+}
+
+/// The newest sessions of a person that nobody ended.
+pub async fn open_sessions_of(db: &Db, person_id: &str) -> Result<Vec<OpenSession>, StoreError> {
+    let sql = Sql::new(
+        "SELECT id, token_hash, method, address, device, created_at, seen_at, expires_at FROM sessions \
+         WHERE ended_at IS NULL AND person_id = ",
+    )
+    .arg(person_id)
+    .push(" ORDER BY created_at DESC LIMIT 200");
+    let rows = db.fetch_all(sql).await?;
+    let read = |row: &Row| {
+        Ok(OpenSession {
+            id: row.text("id")?,
+            token_hash: row.bytes("token_hash")?,
+            method: row.text("method")?,
+            address: row.opt_text("address")?,
+            device: row.opt_text("device")?,
+            created_at: row.micros("created_at")?,
+            seen_at: row.micros("seen_at")?,
+            expires_at: row.micros("expires_at")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Ids and token hashes of the sessions of a person that nobody ended.
+pub async fn sessions_of(
+    tx: &mut Tx,
+    person_id: &str,
+) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let sql =
+        Sql::new("SELECT id, token_hash FROM sessions WHERE ended_at IS NULL AND person_id = ")
+            .arg(person_id);
+    tx.fetch_all(sql)
+        .await?
+        .iter()
+        .map(|row| Ok((row.text("id")?, row.bytes("token_hash")?)))
+        .collect()
+}
+
+pub async fn owner_of_session(tx: &mut Tx, id: &str) -> Result<Option<String>, StoreError> {
+    let sql = Sql::new("SELECT person_id FROM sessions WHERE id = ").arg(id);
+    tx.fetch_optional(sql).await?.map(|row| row.text("person_id")).transpose()
+}
+
+/// None when the same grant stands already.
+pub async fn insert_grant(
+    tx: &mut Tx,
+    id: &str,
+    (subject_kind, subject_id): (&'static str, &str),
+    role: Role,
+    workspace_id: Option<i64>,
+    by: &Caller,
+) -> Result<Option<()>, StoreError> {
+    let now = tx.now().await?;
+    let sql = Sql::new(
+        "INSERT INTO grants (id, subject_kind, subject_id, role, workspace_id, created_at, created_by_id, \
+         created_by_name) VALUES (",
+    )
+    .arg(id)
+    .push(", ")
+    .arg(subject_kind)
+    .push(", ")
+    .arg(subject_id)
+    .push(", ")
+    .arg(role.as_str())
+    .push(", ")
+    .arg(workspace_id)
+    .push(", ")
+    .arg(now)
+    .push(", ")
+    .arg(&by.id)
+    .push(", ")
+    .arg(&by.name)
+    .push(") ON CONFLICT DO NOTHING RETURNING id");
+    Ok(tx.fetch_optional(sql).await?.map(|_| ()))
+}
+
+/// A key that begins.
+pub struct NewKey<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    pub prefix: &'a str,
+    pub token_hash: Vec<u8>,
+    pub owner_id: Option<&'a str>,
+    pub service_identity: Option<&'a str>,
+    pub capabilities: &'a [Capability],
+    pub workspace_id: Option<i64>,
+    pub expires_at: Option<Micros>,
+}
+
+/// None when the same key is there already.
+pub async fn insert_key(
+    tx: &mut Tx,
+    key: NewKey<'_>,
+    by: &Caller,
+) -> Result<Option<()>, StoreError> {
+    let now = tx.now().await?;
+    let sql = Sql::new(
+        "INSERT INTO api_keys (id, name, prefix, token_hash, owner_id, service_identity, capabilities, \
+         workspace_id, expires_at, created_at, created_by_id, created_by_name) VALUES (",
+    )
+    .arg(key.id)
+    .push(", ")
+    .arg(key.name)
+    .push(", ")
+    .arg(key.prefix)
+    .push(", ")
+    .arg(key.token_hash)
+    .push(", ")
+    .arg(key.owner_id)
+    .push(", ")
+    .arg(key.service_identity)
+    .push(", ")
+    .arg(Capability::names(key.capabilities))
+    .push(", ")
+    .arg(key.workspace_id)
+    .push(", ")
+    .arg(key.expires_at)
+    .push(", ")
+    .arg(now)
+    .push(", ")
+    .arg(&by.id)
+    .push(", ")
+    .arg(&by.name)
+    .push(") ON CONFLICT (token_hash) DO NOTHING RETURNING id");
+    Ok(tx.fetch_optional(sql).await?.map(|_| ()))
+}
+
+/// Revokes the keys of this name that somebody owns.
+pub async fn revoke_keys_of(tx: &mut Tx, owner_id: &str, name: &str) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    let sql = Sql::new("UPDATE api_keys SET revoked_at = ")
+        .arg(now)
+        .push(" WHERE revoked_at IS NULL AND owner_id = ")
+        .arg(owner_id)
+        .push(" AND name = ")
+        .arg(name);
+    tx.execute(sql).await.map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! The cookies that are no session: the viewer's time zone and the word that is told once.
+//! Cookies, in and out: the session, the viewer's time zone and the word that is told once.
 
 use app::request::Flash;
 use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -19,20 +19,33 @@ pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// `Set-Cookie` for a word to the next page, for a minute at most.
 pub fn set_flash(config: &Config, flash: Flash) -> HeaderValue {
-    written(config, &flash.to_cookie(), 60)
+    written(config, FLASH, &flash.to_cookie(), base(config), 60)
 }
 
 pub fn clear_flash(config: &Config) -> HeaderValue {
-    written(config, "", 0)
+    written(config, FLASH, "", base(config), 0)
 }
 
-fn written(config: &Config, value: &str, seconds: u32) -> HeaderValue {
-    let path = if config.base().is_empty() { "/" } else { config.base() };
+/// `Set-Cookie` for something that this browser alone may have: whole-site, as the `__Host-` prefix asks.
+pub fn set_own(config: &Config, name: &str, value: &str, seconds: u64) -> HeaderValue {
+    written(config, name, value, "/", seconds)
+}
+
+pub fn clear_own(config: &Config, name: &str) -> HeaderValue {
+    written(config, name, "", "/", 0)
+}
+
+fn base(config: &Config) -> &str {
+    if config.base().is_empty() { "/" } else { config.base() }
+}
+
+/// Lax: the way back from an identity provider is a link from another site.
+fn written(config: &Config, name: &str, value: &str, path: &str, seconds: u64) -> HeaderValue {
     let secure =
         if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
     let cookie =
-        format!("{FLASH}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    // The value is one of our own words with a number, the path was checked with the configuration.
+        format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    // Values are our own words and tokens, the path was checked with the configuration.
     HeaderValue::from_str(&cookie).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

@@ -8,6 +8,7 @@
 
 use app::{
     error::{ApiError, Rule, Violation},
+    paths,
     time::Micros,
 };
 use axum::{
@@ -101,6 +102,7 @@ pub async fn layer(
         path if path.starts_with("/api/") || path.starts_with("/events/") => {
             json(&error, &arrival, console.clock.now())
         }
+        _ if error == ApiError::SignIn => return to_sign_in(&arrival),
         _ => pages::failed(console, &arrival, &error).await,
     };
     *shaped.status_mut() = response.status();
@@ -130,6 +132,17 @@ fn named(error: ApiError, arrival: &Arrival) -> ApiError {
         }
         error => error,
     }
+}
+
+/// A page that needs somebody leads to where one becomes somebody, and back afterwards.
+fn to_sign_in(arrival: &Arrival) -> Response {
+    let asked = arrival
+        .query
+        .as_ref()
+        .map_or_else(|| arrival.path.clone(), |query| format!("{}?{query}", arrival.path));
+    // What a form wanted to do is not done by coming back.
+    let reads = matches!(arrival.method, http::Method::GET | http::Method::HEAD);
+    pages::lead_to(&paths::sign_in(reads.then_some(asked.as_str())))
 }
 
 pub fn status(error: &ApiError) -> StatusCode {

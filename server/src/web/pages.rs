@@ -62,9 +62,20 @@ pub async fn render_refused(
     arrival: &Arrival,
     refused: RefusedForm,
 ) -> Result<Response, Failed> {
+    render_refused_at(console, arrival, &arrival.path, refused).await
+}
+
+/// The same for a form that has an address of its own: draws the page that it stands on.
+pub async fn render_refused_at(
+    console: &'static Console,
+    arrival: &Arrival,
+    page: &str,
+    refused: RefusedForm,
+) -> Result<Response, Failed> {
     let refusal = status(&refused.error);
     let mut request = page_request(console, arrival);
     request.pairs = query::pairs(arrival.query.as_deref().unwrap_or_default())?;
+    page.clone_into(&mut request.path);
     request.refused = Some(refused);
     let mut response = draw(console, arrival, request).await?;
     if response.status().is_success() {
@@ -86,14 +97,22 @@ pub async fn render_once(
     draw(console, arrival, request).await
 }
 
-/// Goes to another page after a form did its work, and tells there what it did.
-pub fn go(console: &Console, to: &str, flash: Flash) -> Response {
+/// Goes to another page with a GET.
+pub fn lead_to(to: &str) -> Response {
     let mut response = http::StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     // Our own addresses are ASCII.
     if let Ok(to) = HeaderValue::from_str(to) {
         headers.insert(http::header::LOCATION, to);
     }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Goes to another page after a form did its work, and tells there what it did.
+pub fn go(console: &Console, to: &str, flash: Flash) -> Response {
+    let mut response = lead_to(to);
+    let headers = response.headers_mut();
     headers.append(SET_COOKIE, cookies::set_flash(&console.config, flash));
     response
 }
@@ -155,8 +174,7 @@ fn page_request(console: &Console, arrival: &Arrival) -> PageRequest {
         request_id: arrival.request_id.clone(),
         caller: arrival.caller.get().cloned(),
         assets: console.assets.page(),
-        // Until identity lands.
-        banner: Some(Banner::EveryoneIsAdmin),
+        banner: console.config.demo_users.is_some().then_some(Banner::Demo),
         environment: console.config.environment.clone(),
         flash: arrival.flash_cookie.as_deref().and_then(Flash::from_cookie),
         refused: None,
@@ -181,13 +199,14 @@ async fn draw(
     page: PageRequest,
 ) -> Result<Response, Failed> {
     let nonce = arrival.nonce.clone();
+    let path = page.path.clone();
     let context = move || {
         provide_context(nonce.clone());
         provide(console, page.clone());
     };
     // The application sees the address alone: no header of the request, so no cookie and no token.
     let mut bare = Request::new(Body::empty());
-    *bare.uri_mut() = address(arrival);
+    *bare.uri_mut() = address(&path, arrival);
     let drawn = leptos_axum::render_app_async_with_context(context, shell)(bare).await;
     let (mut parts, body) = drawn.into_parts();
     let html = to_bytes(body, usize::MAX).await.map_err(Failed::internal)?;
@@ -196,15 +215,18 @@ async fn draw(
     Ok(Response::from_parts(parts, Body::from(html)))
 }
 
-fn address(arrival: &Arrival) -> http::Uri {
+fn address(path: &str, arrival: &Arrival) -> http::Uri {
     let query = arrival.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{}{query}", arrival.path).parse().unwrap_or_default()
+    format!("{path}{query}").parse().unwrap_or_default()
 }
 
 /// What pages and server functions take from context.
 fn provide(console: &'static Console, page: PageRequest) {
     provide_context(page);
     provide_context(Arc::clone(&console.task_list));
+    provide_context(console.ways_in());
+    let accounts: Arc<dyn app::identity::Accounts> = Arc::clone(&console.accounts) as _;
+    provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
     let people: Arc<dyn app::identity::People> = Arc::clone(&console.admin) as _;

@@ -21,8 +21,8 @@ use http::{
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use super::errors::Failed;
-use crate::{config::Config, console::Console};
+use super::{cookies, errors::Failed};
+use crate::{config::Config, console::Console, identity::callers::session_cookie};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -39,7 +39,7 @@ pub async fn layer(
     if !probe && !is_our_host(&console.config, request.uri().authority(), headers) {
         return refuse();
     }
-    if safe || (!console.callers.is_ambient() && is_machine(headers)) {
+    if safe || is_machine(headers, session_cookie(&console.config)) {
         return next.run(request).await;
     }
     let told = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
@@ -67,11 +67,10 @@ fn protection(config: &Config) -> CsrfLayer<impl Fn(ProtectionError) -> Response
     layer.with_rejection_response(|_: ProtectionError| refuse())
 }
 
-/// A credential that no browser sends by itself. Where a caller is known without any credential, as before
-/// sign-in exists, carrying one proves nothing.
-fn is_machine(headers: &HeaderMap) -> bool {
+/// A credential that no browser sends by itself, and no session that it might send along (DECIDED 10).
+fn is_machine(headers: &HeaderMap, session: &str) -> bool {
     let credential = headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY);
-    credential && !headers.contains_key(COOKIE)
+    credential && cookies::find(headers, session).is_none()
 }
 
 fn is_our_host(config: &Config, authority: Option<&Authority>, headers: &HeaderMap) -> bool {

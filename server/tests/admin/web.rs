@@ -45,7 +45,7 @@ async fn dump(kit: &Kit) -> String {
 
 #[tokio::test]
 async fn a_person_is_added_and_the_link_stands_on_that_answer_alone() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let answer = post(&kit, "/settings/people", "do=add&login=ada&display_name=Ada&email=").await;
     assert_eq!(answer.status.as_u16(), 200, "{}", answer.text());
     let html = answer.text();
@@ -77,7 +77,7 @@ async fn a_person_is_added_and_the_link_stands_on_that_answer_alone() {
 
 #[tokio::test]
 async fn a_persons_page_renames_disables_and_enables() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let added = send(&kit, "POST", "/api/v1/people", r#"{"login":"ada"}"#).await;
     assert_eq!(added.status.as_u16(), 201, "{}", added.text());
     let id = added.json()["id"].as_str().expect("an id").to_owned();
@@ -108,7 +108,7 @@ async fn a_persons_page_renames_disables_and_enables() {
 
 #[tokio::test]
 async fn grants_are_given_and_removed_by_form() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let form = "do=add&subject_kind=group&subject=sre&role=operator&workspace_id=everything";
     assert_eq!(post(&kit, "/settings/grants", form).await.status.as_u16(), 303);
     let again = post(&kit, "/settings/grants", form).await;
@@ -138,7 +138,7 @@ async fn grants_are_given_and_removed_by_form() {
 
 #[tokio::test]
 async fn keys_are_made_taken_over_and_revoked_by_form() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let form = "do=mint&name=bot&service_identity=n8n&workspace_id=everything&expires_in_days=30\
                 &capabilities=gpu.view&capabilities=fleet.view";
     let made = post(&kit, "/settings/keys", form).await;
@@ -211,7 +211,7 @@ async fn anybody_makes_keys_of_their_own_with_what_they_have() {
 
 #[tokio::test]
 async fn workspaces_change_by_form_and_over_json() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let page = "/settings/workspaces";
     assert_eq!(post(&kit, page, "do=create&name=payments").await.status.as_u16(), 303);
     let list = kit.get("/api/v1/workspaces?q=PAY").await.json();
@@ -265,7 +265,7 @@ async fn who_only_sees_has_no_forms_and_is_refused_when_they_are_forged() {
 
 #[tokio::test]
 async fn what_was_typed_becomes_no_markup() {
-    let kit = Kit::new(Who::Everyone).await;
+    let kit = Kit::new(Who::Admin).await;
     let evil = "%3C%2Ftitle%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     post(&kit, "/settings/people", &format!("do=add&login=ada&display_name={evil}")).await;
     post(&kit, "/settings/workspaces", &format!("do=create&name={evil}")).await;

@@ -35,8 +35,7 @@ impl Callers for Always {
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// As in production before sign-in exists.
-    Everyone,
+    Admin,
     Nobody,
     Holding(&'static [Capability]),
 }
@@ -73,7 +72,7 @@ impl Kit {
             Caller::new(CallerKind::User, "u-1", "Test", grants, Arc::clone(&gate))
         };
         let callers: Option<Arc<dyn Callers>> = match who {
-            Who::Everyone => None,
+            Who::Admin => Some(Arc::new(Always(Some(caller(Capability::ALL))))),
             Who::Nobody => Some(Arc::new(Always(None))),
             Who::Holding(capabilities) => Some(Arc::new(Always(Some(caller(capabilities))))),
         };
