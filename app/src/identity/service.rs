@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use super::{
     Caller, Capability, Permit, Right,
     model::{
-        ApiKey, ChangePerson, ConfiguredGrant, Grant, MintedKey, NewGrant, NewKey, NewPerson,
-        Own, PasswordLink, Person, PersonDetail, Welcome,
+        ApiKey, ChangePerson, ConfiguredGrant, Grant, MintedKey, NewGrant, NewKey, NewPerson, Own,
+        PasswordLink, Person, PersonDetail, Welcome,
     },
 };
 use crate::{
