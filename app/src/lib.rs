@@ -27,6 +27,8 @@ pub mod shell;
 #[cfg(feature = "ssr")]
 pub mod time;
 pub mod ui;
+#[cfg(feature = "ssr")]
+pub mod workspaces;
 
 #[cfg(all(test, feature = "ssr"))]
 mod page_tests;

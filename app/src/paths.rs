@@ -35,6 +35,27 @@ pub mod route {
     pub const SIGN_OUT: &str = "/sign-out";
     /// Where a link that works once leads: `?link=…`.
     pub const WELCOME: &str = "/welcome";
+    pub const PEOPLE: &str = "/settings/people";
+    pub const PERSON: &str = "/settings/people/{id}";
+    pub const GRANTS: &str = "/settings/grants";
+    pub const KEYS: &str = "/settings/keys";
+    pub const OWN_KEYS: &str = "/account/keys";
+    pub const WORKSPACES: &str = "/settings/workspaces";
+    pub const API_PEOPLE: &str = "/api/v1/people";
+    pub const API_PERSON: &str = "/api/v1/people/{id}";
+    pub const API_PERSON_LINK: &str = "/api/v1/people/{id}/link";
+    pub const API_PEOPLE_SESSION: &str = "/api/v1/people/sessions/{id}";
+    pub const API_GRANTS: &str = "/api/v1/grants";
+    pub const API_GRANTS_CONFIGURED: &str = "/api/v1/grants/configured";
+    pub const API_GRANT: &str = "/api/v1/grants/{id}";
+    pub const API_KEYS: &str = "/api/v1/keys";
+    pub const API_KEY: &str = "/api/v1/keys/{id}";
+    pub const API_OWN_KEYS: &str = "/api/v1/me/keys";
+    pub const API_OWN_KEY: &str = "/api/v1/me/keys/{id}";
+    pub const API_WORKSPACES: &str = "/api/v1/workspaces";
+    pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
+    pub const API_TENANTS: &str = "/api/v1/tenants";
+    pub const API_TENANT: &str = "/api/v1/tenants/{id}";
     pub const ACCOUNT: &str = "/account";
     pub const ACCOUNT_PASSWORD: &str = "/account/password";
     pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
@@ -87,10 +108,7 @@ pub fn audit() -> String {
 
 /// The audit log with these filters.
 pub fn audit_where(query: &crate::list::ListQuery) -> String {
-    match query.to_query_string() {
-        query if query.is_empty() => audit(),
-        query => format!("{}?{query}", audit()),
-    }
+    filtered(audit(), query)
 }
 
 pub fn audit_entry(seq: i64) -> String {
@@ -105,6 +123,39 @@ pub fn audit_export(format: &'static str, query: &crate::list::ListQuery) -> Str
     match query.to_query_string() {
         query if query.is_empty() => path,
         query => format!("{path}&{query}"),
+    }
+}
+
+pub fn people() -> String {
+    under(route::PEOPLE)
+}
+
+pub fn person(id: &str) -> String {
+    under(&route::PERSON.replace("{id}", &crate::list::percent(id)))
+}
+
+pub fn grants() -> String {
+    under(route::GRANTS)
+}
+
+pub fn keys() -> String {
+    under(route::KEYS)
+}
+
+/// The keys of whoever asks.
+pub fn own_keys() -> String {
+    under(route::OWN_KEYS)
+}
+
+pub fn workspaces() -> String {
+    under(route::WORKSPACES)
+}
+
+/// A list's address with these filters.
+pub fn filtered(list: String, query: &crate::list::ListQuery) -> String {
+    match query.to_query_string() {
+        query if query.is_empty() => list,
+        query => format!("{list}?{query}"),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     events::{Feed, StreamState},
     identity::{
         self, AuditedGate, Callers,
+        admin::Admin,
         callers::{SignedInCallers, session_cookie},
         epochs::Epochs,
         local::{self, Accounts},
@@ -33,6 +34,7 @@ use crate::{
     web::{
         assets::Assets, health::Readiness, limits::Limits, metrics::Metrics, strangers::Strangers,
     },
+    workspaces::WorkspacesService,
 };
 
 /// What every handler can reach. Leaked once, so that it can be `Copy` into every closure of a render.
@@ -56,6 +58,9 @@ pub struct Console {
     pub audit: Arc<AuditService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
+    /// People, grants and keys.
+    pub admin: Arc<Admin>,
+    pub workspaces: Arc<WorkspacesService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -129,6 +134,8 @@ impl Console {
             operations: Arc::new(operations),
             audit: Arc::new(AuditService::new(db.clone())),
             strangers: Arc::default(),
+            admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
+            workspaces: Arc::new(WorkspacesService::new(db.clone())),
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,

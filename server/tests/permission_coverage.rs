@@ -78,8 +78,15 @@ fn only_these_may_be_public() {
     assert_eq!(public, decided, "DECIDED 2 names what may answer strangers");
     let signed_in: BTreeSet<&str> =
         table.iter().filter(|row| row.access == Access::SignedIn).map(|row| row.path).collect();
-    let decided =
-        BTreeSet::from(["/", "/events/stream", "/api/openapi.json", "/api/schemas/{file}"]);
+    let decided = BTreeSet::from([
+        "/",
+        "/events/stream",
+        "/api/openapi.json",
+        "/api/schemas/{file}",
+        "/account/keys",
+        "/api/v1/me/keys",
+        "/api/v1/me/keys/{id}",
+    ]);
     assert_eq!(signed_in, decided);
     for row in table.iter().filter(|row| row.path.starts_with("/system/")) {
         assert_eq!(row.access, Access::Needs(VIEW_ONLY), "{}", row.path);

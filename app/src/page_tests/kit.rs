@@ -121,6 +121,10 @@ impl Tasks for World {
     }
 }
 
+pub fn gate() -> Arc<dyn Gate> {
+    Arc::new(Deaf)
+}
+
 pub fn caller(capabilities: &[Capability]) -> Caller {
     let grants = capabilities.iter().map(|c| (*c, Reach::Everything)).collect();
     Caller::new(CallerKind::User, "u", "Local admin", grants, Arc::new(Deaf))
@@ -146,6 +150,7 @@ pub fn request(address: &str) -> PageRequest {
         environment: None,
         flash: None,
         refused: None,
+        shown: None,
         failed: None,
     }
 }
@@ -166,8 +171,21 @@ pub fn routes() -> &'static [String] {
 }
 
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
-    routes();
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
+    let services = move || {
+        provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
+        provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
+        provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+    };
+    draw_over(services, request).await
+}
+
+/// Over the services that `services` puts into context.
+pub async fn draw_over(
+    services: impl Fn() + Clone + Send + Sync + 'static,
+    request: PageRequest,
+) -> Drawn {
+    routes();
     let address = if request.query.is_empty() {
         request.path.clone()
     } else {
@@ -175,9 +193,7 @@ pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     };
     let context = move || {
         provide_context(request.clone());
-        provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
-        provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
-        provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+        services();
     };
     let bare = http::Request::builder().uri(address).body(axum::body::Body::empty());
     let bare = bare.expect("a test's own address");

@@ -2,7 +2,11 @@
 //! about it, generated from the types that it sends.
 
 pub mod audit;
+pub mod grants;
+pub mod keys;
 pub mod openapi;
 pub mod operations;
+pub mod people;
 pub mod schemas;
 pub mod session;
+pub mod workspaces;

@@ -5,6 +5,7 @@
 //!                       key ─► header ┴─► callers ─► Caller with rights (by epoch) ─► every handler, every stream
 //! ```
 
+pub mod admin;
 pub mod callers;
 pub mod epochs;
 pub mod forms;
@@ -17,6 +18,8 @@ pub mod sessions;
 mod start;
 mod store;
 pub mod token;
+
+pub use store::move_epoch;
 
 use std::sync::Arc;
 

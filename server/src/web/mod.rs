@@ -13,6 +13,7 @@ pub mod arrival;
 pub mod assets;
 pub mod cookies;
 pub mod errors;
+pub mod form;
 pub mod headers;
 pub mod health;
 pub mod json;

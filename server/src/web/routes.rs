@@ -104,6 +104,16 @@ impl Routes {
     }
 
     #[must_use]
+    pub fn patch<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, &'static Console>,
+        T: 'static,
+    {
+        let handler = on(MethodFilter::PATCH, handler);
+        self.add(Method::PATCH, path, access, Kind::Handler, true, handler)
+    }
+
+    #[must_use]
     pub fn delete<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
         H: Handler<T, &'static Console>,
