@@ -132,25 +132,36 @@ fn percentiles(timings: impl Iterator<Item = Duration>) -> (f64, f64) {
 struct Console {
     child: Child,
     address: String,
+    /// The demo's admin asks.
+    key: String,
+    _folder: tempfile::TempDir,
 }
 
 impl Console {
     fn start(url: &str) -> Self {
         let (listen, metrics) = (free_address(), free_address());
+        let folder = tempfile::tempdir().expect("a folder");
+        let access = folder.path().join("access.json");
         let child = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
             // The limit on searches would be measured otherwise.
             .args(["serve", "--log-level", "warn", "--search-rate", "100000"])
             .args(["--listen", &listen, "--metrics-listen", &metrics, "--database-url", url])
+            .arg("--demo-users")
+            .arg(&access)
             .env("QUARTERDECK_VAULT_KEYS", TEST_KEYS)
             .stdout(Stdio::null())
             .spawn()
             .expect("the console starts");
-        let console = Self { child, address: listen };
+        let mut console = Self { child, address: listen, key: String::new(), _folder: folder };
         let deadline = Instant::now() + Duration::from_mins(1);
         while console.ask("/readyz").is_none_or(|(status, _)| status != 200) {
             assert!(Instant::now() < deadline, "the console is not ready after 60 s");
             std::thread::sleep(Duration::from_millis(50));
         }
+        // The file is there before the first answer.
+        let access = std::fs::read(&access).expect("the demo's file");
+        let access: serde_json::Value = serde_json::from_slice(&access).expect("JSON");
+        access["api_keys"]["admin"].as_str().expect("a key").clone_into(&mut console.key);
         console
     }
 
@@ -165,8 +176,10 @@ impl Console {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_nodelay(true).ok()?;
         let started = Instant::now();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\nConnection: close\r\n\r\n",
+            self.address, self.key
+        );
         stream.write_all(request.as_bytes()).ok()?;
         let mut answer = vec![0; 64 * 1024];
         let mut length = stream.read(&mut answer).ok()?;

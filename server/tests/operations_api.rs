@@ -36,7 +36,7 @@ async fn an_operation_is_started_once_per_key_and_read_back() {
     let detail = kit.get(&location).await.json();
     assert_eq!(detail["status"], "completed");
     assert_eq!(detail["steps"].as_array().map(Vec::len), Some(5));
-    let list = kit.get(&format!("{API}?status=completed&initiator=Local+admin")).await.json();
+    let list = kit.get(&format!("{API}?status=completed&initiator=Test")).await.json();
     assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(1), &detail["id"]));
     let none = kit.get(&format!("{API}?outcome=pending")).await.json();
     assert_eq!((&none["total"], &none["total_pages"]), (&json!(0), &json!(0)));

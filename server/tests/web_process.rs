@@ -5,33 +5,17 @@
     reason = "a process is looked at from outside, where there is neither our clock nor our tasks"
 )]
 
+mod process_kit;
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc,
+    net::TcpStream,
+    process::{Command, Output},
     thread,
     time::{Duration, Instant},
 };
 
-/// Nothing here takes longer on a slow machine, unless it hangs.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-fn program(folder: &tempfile::TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().into_owned();
-        if name.starts_with("QUARTERDECK_") || name == "DATABASE_URL" || name == "RUST_BACKTRACE" {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder.path());
-    command
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a folder for the test")
-}
+use process_kit::{PATIENCE, Serving, ask, connect, folder, program, send};
 
 fn run(command: &mut Command) -> (Output, String, String) {
     let output = command.output().expect("the program starts");
@@ -40,109 +24,10 @@ fn run(command: &mut Command) -> (Output, String, String) {
     (output, out, err)
 }
 
-/// A console that serves, with its log.
-struct Serving {
-    child: Child,
-    console: SocketAddr,
-    metrics: SocketAddr,
-    lines: mpsc::Receiver<String>,
-    seen: Vec<serde_json::Value>,
-}
-
-impl Serving {
-    fn start(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
-        let any =
-            ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"];
-        let mut child = program(folder)
-            .args(["serve"])
-            .args(any)
-            .args(flags)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the program starts");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).try_for_each(|l| sender.send(l))
-        });
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut serving =
-            Self { child, console: nowhere, metrics: nowhere, lines, seen: Vec::new() };
-        let up = serving.line(|line| line.get("metrics").is_some());
-        let address = |key: &str| {
-            let url = up[key].as_str().expect("an address");
-            let rest = url.strip_prefix("http://").expect("http");
-            rest.split('/').next().and_then(|host| host.parse().ok()).expect("an address")
-        };
-        (serving.console, serving.metrics) = (address("url"), address("metrics"));
-        serving
-    }
-
-    /// The first line that fits.
-    fn line(&mut self, fits: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let until = Instant::now() + PATIENCE;
-        if let Some(line) = self.seen.iter().find(|line| fits(line)) {
-            return line.clone();
-        }
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("no such line; there were {:#?}", self.seen);
-            };
-            let line: serde_json::Value =
-                serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line} is no JSON"));
-            self.seen.push(line.clone());
-            if fits(&line) {
-                return line;
-            }
-        }
-    }
-
-    fn terminate(&self) {
-        let kill = Command::new("kill").arg(self.child.id().to_string()).status();
-        assert!(kill.expect("kill is there").success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().expect("our own child") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("it did not end; the log was {:#?}", self.lines.try_iter().collect::<Vec<_>>());
-    }
-
-    fn rest_of_log(&mut self) -> String {
-        let rest: Vec<String> = self.lines.iter().collect();
-        let seen = self.seen.iter().map(ToString::to_string);
-        seen.chain(rest).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    stream
-}
-
-/// The whole answer of a connection that closes after it.
-fn ask(address: SocketAddr, request: &str) -> String {
-    let mut stream = connect(address);
-    let head = format!("{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    answer
+/// An answer's body.
+fn json(answer: &str) -> serde_json::Value {
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
 #[test]
@@ -160,7 +45,7 @@ fn help_teaches_and_mistakes_are_told() {
     assert!(err.contains("workers (from QUARTERDECK_WORKERS)"), "{err}");
     let (output, _, err) = run(program(&folder).args(["--listen", "0.0.0.0:7080"]));
     assert_eq!(output.status.code(), Some(2));
-    assert!(err.contains("nobody signs in yet"), "{err}");
+    assert!(err.contains("`public_url` does not say how"), "{err}");
     let missing = [
         "--database-url",
         "sqlite:no/such/folder/q.db",
@@ -219,12 +104,6 @@ fn a_sqlite_file_serves_one_process_and_readers() {
     Serving::start(&folder, &[]);
 }
 
-/// An answer's body.
-fn json(answer: &str) -> serde_json::Value {
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-}
-
 /// A request up to the end of its head.
 fn read_head(stream: &mut impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let (mut head, mut byte) = (Vec::new(), [0]);
@@ -235,28 +114,28 @@ fn read_head(stream: &mut impl std::io::Read) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn start_self_check(console: SocketAddr) -> serde_json::Value {
+fn start_self_check(serving: &Serving) -> serde_json::Value {
     let body = r#"{"type":"system.self_check"}"#;
-    let mut stream = connect(console);
-    let request = format!(
-        "POST /api/v1/operations HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    json(&answer)
+    let (console, key) = (serving.console, &serving.key);
+    json(&send(
+        console,
+        &format!(
+            "POST /api/v1/operations HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\
+             X-API-Key: {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
+    ))
 }
 
 fn await_run(
-    console: SocketAddr,
+    serving: &Serving,
     id: &serde_json::Value,
     fits: impl Fn(&serde_json::Value) -> bool,
 ) -> serde_json::Value {
     let until = Instant::now() + PATIENCE;
     loop {
-        let run = json(&ask(console, &format!("GET /api/v1/operations/{id}")));
+        let run = json(&serving.ask(&format!("GET /api/v1/operations/{id}")));
         if fits(&run) {
             return run;
         }
@@ -272,13 +151,12 @@ fn a_killed_console_takes_its_run_up_again_and_repeats_no_finished_step() {
     let slow = format!("slow=http://{}/", upstream.local_addr().expect("bound"));
     // The connection is taken and nobody answers: the run waits in its last step.
     let first = Serving::start(&folder, &["--upstreams", &slow]);
-    let id = start_self_check(first.console)["id"].clone();
+    let id = start_self_check(&first)["id"].clone();
     let waits = |run: &serde_json::Value| {
         run["steps"].as_array()?.last().cloned().filter(|s| s["status"] == "running")
     };
-    let before = await_run(first.console, &id, |run| {
-        waits(run).is_some_and(|step| step["name"] == "upstreams")
-    });
+    let before =
+        await_run(&first, &id, |run| waits(run).is_some_and(|step| step["name"] == "upstreams"));
     // kill -9.
     drop(first);
     thread::spawn(move || {
@@ -289,7 +167,7 @@ fn a_killed_console_takes_its_run_up_again_and_repeats_no_finished_step() {
         }
     });
     let second = Serving::start(&folder, &["--upstreams", &slow]);
-    let after = await_run(second.console, &id, |run| run["status"] == "completed");
+    let after = await_run(&second, &id, |run| run["status"] == "completed");
     // Not the outcome: a program built without assets says so in its self-check.
     assert_eq!(after["attempt"], 2, "{after:#}");
     let steps = |run: &serde_json::Value| run["steps"].as_array().cloned().unwrap_or_default();
@@ -305,15 +183,16 @@ fn a_killed_console_takes_its_run_up_again_and_repeats_no_finished_step() {
 fn a_request_is_one_line_without_what_it_carried() {
     let folder = folder();
     let mut serving = Serving::start(&folder, &[]);
-    let answer = ask(
-        serving.console,
+    let answer = serving.ask(
         "GET /settings/tasks?q=hunter2 HTTP/1.1\r\nX-Request-Id: trial-0001\r\nCookie: session=hunter2\r\n\
-         Authorization: Bearer hunter2\r\nTraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nX:",
+         Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     );
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("x-request-id: trial-0001"), "{answer}");
     let line = serving.line(|line| line["route"] == "/settings/tasks");
     assert_eq!((&line["method"], &line["status"]), (&"GET".into(), &200.into()));
-    assert_eq!(line["caller"], "user:local-admin");
+    let caller = line["caller"].as_str().expect("a caller");
+    assert!(caller.starts_with("api_key:") && !caller.contains("qd_"), "{caller}");
     assert!(
         line["duration_ms"].is_u64() && line["bytes"].as_u64().is_some_and(|n| n > 500),
         "{line}"
@@ -323,7 +202,7 @@ fn a_request_is_one_line_without_what_it_carried() {
     serving.terminate();
     assert!(serving.wait().success());
     let log = serving.rest_of_log();
-    assert!(!log.contains("hunter2"), "{log}");
+    assert!(!log.contains("hunter2") && !log.contains(&serving.key), "{log}");
     assert_eq!(log.matches("\"route\":\"/settings/tasks\"").count(), 1, "{log}");
 }
 
@@ -336,16 +215,19 @@ fn stopping_lets_the_running_request_finish_and_ends_streams() {
     // A form that is half sent, and a live stream.
     let mut slow = connect(serving.console);
     let head = format!(
-        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 14\r\n\
+        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 14\r\nX-API-Key: {}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n",
-        serving.console
+        serving.console, serving.key
     );
     slow.write_all(head.as_bytes()).expect("it reads");
     let mut go_on = [0; 25];
     slow.read_exact(&mut go_on).expect("its handler waits for the rest");
     assert!(go_on.starts_with(b"HTTP/1.1 100"));
     let mut stream = BufReader::new(connect(serving.console));
-    let head = format!("GET /events/stream HTTP/1.1\r\nHost: {}\r\n\r\n", serving.console);
+    let head = format!(
+        "GET /events/stream HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\n\r\n",
+        serving.console, serving.key
+    );
     stream.get_mut().write_all(head.as_bytes()).expect("it reads");
     let mut line = String::new();
     while !line.starts_with("retry:") {
@@ -377,8 +259,9 @@ fn a_request_that_never_ends_does_not_keep_the_process() {
     let mut serving = Serving::start(&folder, &["--shutdown-grace", "1"]);
     let mut slow = connect(serving.console);
     let head = format!(
-        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n",
-        serving.console
+        "POST /api/ui/operations/newer HTTP/1.1\r\nHost: {}\r\nContent-Length: 9\r\nX-API-Key: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        serving.console, serving.key
     );
     slow.write_all(head.as_bytes()).expect("it reads");
     slow.read_exact(&mut [0; 25]).expect("its handler waits for the rest");

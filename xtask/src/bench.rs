@@ -18,12 +18,26 @@ struct Bench {
     source: &'static str,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "lists",
-    what: "first byte and whole page of the run lists at 1 k, 100 k and 1 M runs, on both engines",
-    package: "server",
-    source: "server/benches/lists.rs",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "lists",
+        what: "first byte and whole page of the run lists at 1 k, 100 k and 1 M runs, on both engines",
+        package: "server",
+        source: "server/benches/lists.rs",
+    },
+    Bench {
+        name: "audit",
+        what: "audited changes a second by 16 writers on Postgres",
+        package: "server",
+        source: "server/benches/audit.rs",
+    },
+    Bench {
+        name: "identity",
+        what: "sign-ins a second, and requests with a session and a capability check against those without",
+        package: "server",
+        source: "server/benches/identity.rs",
+    },
+];
 
 pub fn names() -> String {
     BENCHES.iter().map(|bench| bench.name).collect::<Vec<_>>().join(", ")

@@ -54,13 +54,15 @@ pub struct StreamState {
 
 /// The handler. A refusal travels in the response's extensions, for `web` to spell it out.
 pub async fn stream(
-    State(state): State<StreamState>,
+    State(mut state): State<StreamState>,
     State(console): State<&'static Console>,
     Extension(caller): Extension<Caller>,
     arrival: Arrival,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    // Rights may have moved between who asked and who listens: looked at once more as soon as it is open.
+    state.epoch.mark_changed();
     let came = headers.clone();
     let again: Again = Box::new(move || {
         let (arrival, headers) = (arrival.clone(), came.clone());

@@ -8,7 +8,7 @@ use app::{
     identity::{Caller, CallerKind, Capability, Gate},
 };
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use super::{
     Callers,
@@ -26,6 +26,7 @@ use crate::{
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// No key is longer, imported ones included (DECIDED 7).
 const KEY_MAX: usize = 256;
+const BEARER: &[u8] = b"bearer";
 
 pub struct SignedInCallers {
     pub sessions: Arc<Sessions>,
@@ -42,9 +43,10 @@ impl Callers for SignedInCallers {
         arrival: &Arrival,
         headers: &HeaderMap,
     ) -> Result<Option<Caller>, ApiError> {
-        let found = match presented_key(headers) {
-            Some(key) => self.by_key(key).await?,
-            None => match cookies::find(headers, self.cookie) {
+        let found = match presented(headers) {
+            Presented::Key(key) => self.by_key(key).await?,
+            Presented::Unusable => None,
+            Presented::None => match cookies::find(headers, self.cookie) {
                 Some(cookie) => self.by_session(cookie).await?,
                 None => None,
             },
@@ -57,9 +59,9 @@ impl Callers for SignedInCallers {
         arrival: &Arrival,
         headers: &HeaderMap,
     ) -> Result<Option<Caller>, ApiError> {
-        let cookie = match presented_key(headers) {
-            Some(_) => None,
-            None => cookies::find(headers, self.cookie),
+        let cookie = match presented(headers) {
+            Presented::Key(_) | Presented::Unusable => None,
+            Presented::None => cookies::find(headers, self.cookie),
         };
         let Some(cookie) = cookie else { return self.find(arrival, headers).await };
         let session = self.sessions.peek(cookie, self.clock.now()).await?;
@@ -126,99 +128,115 @@ pub fn session_cookie(config: &Config) -> &'static str {
     if https { "__Host-qd_session" } else { "qd_session" }
 }
 
-/// The key that a request presents; one in two places must be the same.
-fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let mut keys = headers.get_all(API_KEY).iter();
-    let key = match (keys.next(), bearer(headers)) {
-        (Some(key), bearer) => {
-            let key = key.to_str().ok()?;
-            bearer.is_none_or(|bearer| bearer == key).then_some(key)?
-        }
-        (None, bearer) => bearer?,
-    };
-    let plausible = (16..=KEY_MAX).contains(&key.len()) && keys.next().is_none();
-    plausible.then_some(key)
+/// What a request says about a key. Whoever presents one is judged by it alone: one that is no good never falls back
+/// to the rights of a session that happens to come along.
+#[derive(Debug, PartialEq, Eq)]
+enum Presented<'a> {
+    None,
+    Unusable,
+    Key(&'a str),
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let value = given.next()?.to_str().ok()?;
-    let (scheme, key) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && given.next().is_none()).then(|| key.trim())
+/// One in two places must be the same.
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let named = headers.get_all(API_KEY).iter().map(|value| value.to_str().ok());
+    let borne = headers.get_all(AUTHORIZATION).iter().filter_map(bearer);
+    let mut keys = named.chain(borne);
+    let Some(first) = keys.next() else { return Presented::None };
+    match first {
+        Some(key) if (16..=KEY_MAX).contains(&key.len()) && keys.all(|other| other == first) => {
+            Presented::Key(key)
+        }
+        _ => Presented::Unusable,
+    }
+}
+
+/// None for another scheme than ours: a proxy in front may have its own.
+fn bearer(value: &HeaderValue) -> Option<Option<&str>> {
+    let bytes = value.as_bytes();
+    let (scheme, key) = bytes.split_at_checked(BEARER.len())?;
+    let parted = key.first().is_none_or(|byte| byte.is_ascii_whitespace());
+    if !scheme.eq_ignore_ascii_case(BEARER) || !parted {
+        return None;
+    }
+    Some(std::str::from_utf8(key).ok().map(str::trim))
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use proptest::{collection::vec, prelude::*};
+    use proptest::prelude::*;
 
     use super::*;
 
-    const KEY: &str = "qd_0123456789abcdef";
+    const ONE: &str = "qd_0123456789abcdef";
 
-    fn headers(all: &[(HeaderName, &[u8])]) -> Option<HeaderMap> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in all {
-            headers.append(name.clone(), HeaderValue::from_bytes(value).ok()?);
-        }
-        Some(headers)
-    }
-
-    fn presented(all: &[(HeaderName, &str)]) -> Option<String> {
-        let all: Vec<_> =
-            all.iter().map(|(name, value)| (name.clone(), value.as_bytes())).collect();
-        presented_key(&headers(&all)?).map(str::to_owned)
+    fn of(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"))
+        };
+        pairs.iter().map(pair).collect()
     }
 
     #[test]
-    fn a_key_is_presented_in_one_way() {
-        let bearer = format!("Bearer {KEY}");
-        let (api, auth) = (API_KEY, AUTHORIZATION);
-        for good in [
-            vec![(api.clone(), KEY)],
-            vec![(auth.clone(), bearer.as_str())],
-            vec![(auth.clone(), bearer.as_str()), (api.clone(), KEY)],
+    fn a_key_is_taken_from_either_header() {
+        for headers in [
+            of(&[("x-api-key", ONE)]),
+            of(&[("authorization", &format!("Bearer {ONE}"))]),
+            of(&[("authorization", &format!("bEARER   {ONE} "))]),
+            of(&[("authorization", &format!("Bearer {ONE}")), ("x-api-key", ONE)]),
         ] {
-            assert_eq!(presented(&good).as_deref(), Some(KEY), "{good:?}");
+            assert_eq!(presented(&headers), Presented::Key(ONE), "{headers:?}");
         }
-        let lower = format!("bearer   {KEY} ");
-        assert_eq!(presented(&[(auth.clone(), &lower)]).as_deref(), Some(KEY));
-        let (basic, long) = (format!("Basic {KEY}"), "k".repeat(KEY_MAX + 1));
-        for bad in [
-            vec![],
-            vec![(api.clone(), "short")],
-            vec![(api.clone(), long.as_str())],
-            vec![(auth.clone(), basic.as_str())],
-            vec![(auth.clone(), KEY)],
-            vec![(auth.clone(), "Bearer")],
-            vec![(auth.clone(), "Bearer ")],
-            vec![(api.clone(), KEY), (api.clone(), KEY)],
-            vec![(auth.clone(), bearer.as_str()), (auth.clone(), bearer.as_str())],
-            vec![(api.clone(), "another key entirely"), (auth, bearer.as_str())],
+        assert_eq!(presented(&of(&[])), Presented::None);
+        assert_eq!(presented(&of(&[("authorization", "Basic YTpi")])), Presented::None);
+    }
+
+    #[test]
+    fn a_key_that_is_no_good_is_not_the_same_as_none() {
+        let long = "x".repeat(KEY_MAX + 1);
+        for headers in [
+            of(&[("x-api-key", "short")]),
+            of(&[("x-api-key", "")]),
+            of(&[("x-api-key", &long)]),
+            of(&[("authorization", "Bearer")]),
+            of(&[("authorization", "Bearer ")]),
+            of(&[("authorization", &format!("Bearer {ONE}")), ("x-api-key", "another-key-of-16")]),
         ] {
-            assert_eq!(presented(&bad), None, "{bad:?}");
+            assert_eq!(presented(&headers), Presented::Unusable, "{headers:?}");
         }
+        let mut two = of(&[("x-api-key", ONE)]);
+        two.append("x-api-key", HeaderValue::from_static("another-key-of-16"));
+        assert_eq!(presented(&two), Presented::Unusable);
     }
 
     proptest! {
+        /// Whatever comes, nothing panics, and only what was sent is taken for a key.
         #[test]
-        fn no_bytes_make_it_panic_and_what_comes_out_could_be_a_key(
-            api in vec(vec(any::<u8>(), 0..300), 0..3),
-            auth in vec(vec(any::<u8>(), 0..300), 0..3),
-            scheme in any::<bool>(),
+        fn headers_of_any_bytes_are_survived(
+            authorization in prop::collection::vec(any::<u8>(), 0..400),
+            bearer in prop::collection::vec(any::<u8>(), 0..400),
+            named in prop::collection::vec(any::<u8>(), 0..400),
+            cookie in prop::collection::vec(any::<u8>(), 0..400),
         ) {
-            let auth: Vec<Vec<u8>> = auth
-                .into_iter()
-                .map(|value| if scheme { [b"Bearer ", value.as_slice()].concat() } else { value })
-                .collect();
-            let api = api.iter().map(|value| (API_KEY, value.as_slice()));
-            let auth = auth.iter().map(|value| (AUTHORIZATION, value.as_slice()));
-            let all: Vec<_> = api.chain(auth).collect();
-            if let Some(headers) = headers(&all)
-                && let Some(key) = presented_key(&headers)
-            {
+            let mut headers = HeaderMap::new();
+            let bearer = [b"Bearer ".as_slice(), &bearer].concat();
+            for (name, bytes) in [
+                (AUTHORIZATION, &authorization), (AUTHORIZATION, &bearer), (API_KEY, &named),
+                (http::header::COOKIE, &cookie),
+            ] {
+                if let Ok(value) = HeaderValue::from_bytes(bytes) {
+                    headers.append(name, value);
+                }
+            }
+            if let Presented::Key(key) = presented(&headers) {
                 prop_assert!((16..=KEY_MAX).contains(&key.len()));
-                prop_assert!(key.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t'));
+                let sent = [&authorization, &bearer, &named];
+                let held = |bytes: &&Vec<u8>| bytes.windows(key.len()).any(|part| part == key.as_bytes());
+                prop_assert!(sent.iter().any(held));
+            }
+            if let Some(found) = cookies::find(&headers, "qd_session") {
+                let all = String::from_utf8_lossy(&cookie);
+                prop_assert!(all.contains("qd_session") && all.contains(found));
             }
         }
     }

@@ -137,7 +137,11 @@ impl Sessions {
         let good =
             !key.revoked && !key.owner_disabled && key.expires_at.is_none_or(|end| now < end);
         if good {
-            self.waiting().keys.insert(key.id.clone(), now);
+            let mut waiting = self.waiting();
+            let known = waiting.keys.get(&key.id).copied().max(key.used_at);
+            if known.is_none_or(|known| now.since(known) >= micros(SEEN_EVERY)) {
+                waiting.keys.insert(key.id.clone(), now);
+            }
         }
         Ok(good.then_some(key))
     }
@@ -189,13 +193,17 @@ impl Sessions {
     }
 
     pub async fn write_seen_now(&self) -> Result<(), StoreError> {
-        let seen = std::mem::take(&mut *self.waiting());
-        if seen.sessions.is_empty() && seen.keys.is_empty() {
+        // In one order everywhere, or two replicas could wait for each other.
+        let sorted = |seen: &HashMap<String, Micros>| -> BTreeMap<String, Micros> {
+            seen.iter().map(|(id, at)| (id.clone(), *at)).collect()
+        };
+        let (sessions, keys) = {
+            let waiting = self.waiting();
+            (sorted(&waiting.sessions), sorted(&waiting.keys))
+        };
+        if sessions.is_empty() && keys.is_empty() {
             return Ok(());
         }
-        // In one order everywhere, or two replicas could wait for each other.
-        let sessions: BTreeMap<_, _> = seen.sessions.into_iter().collect();
-        let keys: BTreeMap<_, _> = seen.keys.into_iter().collect();
         let mut tx = self.db.begin().await?;
         for (id, at) in &sessions {
             store::touch_session(&mut tx, id, *at).await?;
@@ -203,7 +211,12 @@ impl Sessions {
         for (id, at) in &keys {
             store::touch_key(&mut tx, id, *at).await?;
         }
-        tx.commit(Vec::new()).await
+        tx.commit(Vec::new()).await?;
+        // Forgotten only now: until it is written, and when that fails, whoever is at work must not pass for idle.
+        let mut waiting = self.waiting();
+        waiting.sessions.retain(|id, at| sessions.get(id) != Some(at));
+        waiting.keys.retain(|id, at| keys.get(id) != Some(at));
+        Ok(())
     }
 }
 

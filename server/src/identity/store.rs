@@ -32,6 +32,7 @@ pub struct KeyRow {
     pub capabilities: String,
     pub workspace_id: Option<i64>,
     pub expires_at: Option<Micros>,
+    pub used_at: Option<Micros>,
     pub revoked: bool,
     pub epoch: i64,
 }
@@ -62,7 +63,7 @@ fn session(row: &Row) -> Result<SessionRow, StoreError> {
 pub async fn find_key(db: &Db, token_hash: Vec<u8>) -> Result<Option<KeyRow>, StoreError> {
     let sql = Sql::new(
         "SELECT k.id, k.name, k.owner_id, p.disabled_at, k.service_identity, k.capabilities, k.workspace_id, \
-         k.expires_at, k.revoked_at, e.epoch \
+         k.expires_at, k.used_at, k.revoked_at, e.epoch \
          FROM api_keys k LEFT JOIN people p ON p.id = k.owner_id CROSS JOIN identity_epoch e \
          WHERE k.token_hash = ",
     )
@@ -80,6 +81,7 @@ fn key(row: &Row) -> Result<KeyRow, StoreError> {
         capabilities: row.text("capabilities")?,
         workspace_id: row.opt_i64("workspace_id")?,
         expires_at: row.opt_micros("expires_at")?,
+        used_at: row.opt_micros("used_at")?,
         revoked: row.opt_micros("revoked_at")?.is_some(),
         epoch: row.i64("epoch")?,
     })

@@ -117,17 +117,15 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_proxy = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let lines = headers.get_all("x-forwarded-for").iter();
-    let hops: Vec<IpAddr> = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map_while(|hop| hop.trim().parse().ok())
-        .collect();
+    let hops: Vec<&[u8]> = lines.flat_map(|line| line.as_bytes().split(|b| *b == b',')).collect();
     let mut address = peer.to_canonical();
+    // What stands before a hop that is no address was written by the client: it hides nothing behind it.
     for hop in hops.iter().rev() {
-        if !is_proxy(&address) {
-            break;
+        let hop = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok());
+        match hop {
+            Some(hop) if is_proxy(&address) => address = hop.to_canonical(),
+            _ => break,
         }
-        address = hop.to_canonical();
     }
     address
 }
@@ -164,7 +162,13 @@ mod tests {
             "an IPv4 peer of a dual-stack socket is the same machine"
         );
         let broken = forwarded("unknown, 10.0.0.2");
-        assert_eq!(client(address("10.0.0.1"), &broken, &trusted), address("10.0.0.1"));
+        assert_eq!(client(address("10.0.0.1"), &broken, &trusted), address("10.0.0.2"));
+        let hidden = forwarded("nonsense, 203.0.113.9");
+        assert_eq!(
+            client(address("10.0.0.1"), &hidden, &trusted),
+            address("203.0.113.9"),
+            "nonsense of the client's own does not hide where it comes from"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ use axum::{
 use futures::FutureExt as _;
 use http::{
     HeaderValue,
-    header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, VARY},
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, VARY},
 };
 use jiff::tz::TimeZone;
 use leptos::prelude::provide_context;
@@ -73,6 +73,10 @@ pub async fn render_refused_at(
     refused: RefusedForm,
 ) -> Result<Response, Failed> {
     let refusal = status(&refused.error);
+    let wait = match &refused.error {
+        ApiError::RateLimited { retry_after_s } => Some(*retry_after_s),
+        _ => None,
+    };
     let mut request = page_request(console, arrival);
     request.pairs = query::pairs(arrival.query.as_deref().unwrap_or_default())?;
     page.clone_into(&mut request.path);
@@ -80,6 +84,9 @@ pub async fn render_refused_at(
     let mut response = draw(console, arrival, request).await?;
     if response.status().is_success() {
         *response.status_mut() = refusal;
+    }
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
 }

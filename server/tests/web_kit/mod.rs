@@ -1,15 +1,17 @@
-//! A whole console for one test: real layers, real SQLite, a caller of the test's choice, no socket.
+//! A whole console for one test: real layers, a real store, a caller of the test's choice, no socket.
 
 #![expect(dead_code, reason = "each test binary uses its own part")]
 
-use std::{collections::HashMap, sync::Arc};
+pub mod people;
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use app::{
     error::ApiError,
     identity::{Caller, CallerKind, Capability, Gate, Reach},
 };
 use async_trait::async_trait;
-use axum::{body::Body, extract::Request};
+use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderMap, StatusCode};
 use server::{
     clock::{Clock, Rng},
@@ -38,6 +40,8 @@ pub enum Who {
     Admin,
     Nobody,
     Holding(&'static [Capability]),
+    /// Whoever the request proves to come from: by the session or the key that it carries.
+    Real,
 }
 
 pub struct Kit {
@@ -63,7 +67,18 @@ impl Kit {
         configure: impl FnOnce(&mut Config),
         add: impl FnOnce(Routes) -> Routes,
     ) -> Self {
-        let engine = Engine::fresh(Dialect::Sqlite, clock.clone()).await;
+        Self::on(Dialect::Sqlite, who, clock, configure, add).await
+    }
+
+    /// On an engine of the test's choice.
+    pub async fn on(
+        dialect: Dialect,
+        who: Who,
+        clock: Clock,
+        configure: impl FnOnce(&mut Config),
+        add: impl FnOnce(Routes) -> Routes,
+    ) -> Self {
+        let engine = Engine::fresh(dialect, clock.clone()).await;
         let mut config = Config::defaults();
         configure(&mut config);
         let gate: Arc<dyn Gate> = Arc::new(AuditedGate::new(engine.db.clone()));
@@ -75,6 +90,7 @@ impl Kit {
             Who::Admin => Some(Arc::new(Always(Some(caller(Capability::ALL))))),
             Who::Nobody => Some(Arc::new(Always(None))),
             Who::Holding(capabilities) => Some(Arc::new(Always(Some(caller(capabilities))))),
+            Who::Real => None,
         };
         let db = engine.db.clone();
         let parts =
@@ -85,14 +101,34 @@ impl Kit {
     }
 
     pub async fn send(&self, request: http::request::Builder, body: impl Into<Body>) -> Answer {
-        let has_host = request.headers_ref().is_some_and(|h| h.contains_key("host"));
-        let request = if has_host { request } else { request.header("host", "localhost:7080") };
-        let request: Request = request.body(body.into()).expect("a request of the test");
-        let peer = "127.0.0.1:50000".parse().expect("an address");
-        let response = self.stack.answer(Some(peer), request).await;
+        self.send_from("127.0.0.1", request, body).await
+    }
+
+    /// The same from another machine.
+    pub async fn send_from(
+        &self,
+        peer: &str,
+        request: http::request::Builder,
+        body: impl Into<Body>,
+    ) -> Answer {
+        let response = self.open(peer, request, body).await;
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body ends");
         Answer { status: parts.status, headers: parts.headers, bytes: bytes.to_vec() }
+    }
+
+    /// The answer as soon as it begins: for streams, which do not end by themselves.
+    pub async fn open(
+        &self,
+        peer: &str,
+        request: http::request::Builder,
+        body: impl Into<Body>,
+    ) -> Response {
+        let has_host = request.headers_ref().is_some_and(|h| h.contains_key("host"));
+        let request = if has_host { request } else { request.header("host", "localhost:7080") };
+        let request: Request = request.body(body.into()).expect("a request of the test");
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 50000);
+        self.stack.answer(Some(peer), request).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -120,6 +156,14 @@ impl Answer {
 
     pub fn code(&self) -> String {
         self.json()["error_code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What the session's cookie is set to; empty when it is cleared, none when nothing is said of it.
+    pub fn session(&self) -> Option<String> {
+        let lines = self.headers.get_all("set-cookie").iter().filter_map(|v| v.to_str().ok());
+        let pairs = lines.filter_map(|line| line.split(';').next()?.split_once('='));
+        let mut found = pairs.filter(|(name, _)| name.ends_with("qd_session"));
+        found.next().map(|(_, value)| value.to_owned())
     }
 
     /// Field to rule of every violation.

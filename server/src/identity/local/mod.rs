@@ -159,6 +159,8 @@ impl Accounts {
         }
         throttle::forgive(&mut tx, &account.login, caller.address).await?;
         store::set_password(&mut tx, &account.id, &hash).await?;
+        // A link that waits to choose another one would undo this.
+        store::delete_links_of(&mut tx, &account.id).await?;
         let here = self.sessions.here(&mut tx, caller).await?;
         let ended = end_sessions_of(&mut tx, &account.id, here.as_deref(), "password").await?;
         move_epoch(&mut tx).await?;

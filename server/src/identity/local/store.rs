@@ -175,7 +175,8 @@ pub async fn one_failure_less(tx: &mut Tx, subject: &str) -> Result<(), StoreErr
 /// What is of no use to anyone any more: counts of long ago, links and sessions past their time. Says how many.
 pub async fn prune(tx: &mut Tx, before: Micros) -> Result<u64, StoreError> {
     let mut gone = 0;
-    let sql = Sql::new("DELETE FROM sign_in_failures WHERE last_at < ").arg(before);
+    let forgotten = tx.now().await?.plus(-super::throttle::FORGOTTEN_AFTER);
+    let sql = Sql::new("DELETE FROM sign_in_failures WHERE last_at < ").arg(forgotten);
     gone += tx.execute(sql).await?;
     let sql = Sql::new("DELETE FROM setup_links WHERE expires_at < ").arg(before);
     gone += tx.execute(sql).await?;

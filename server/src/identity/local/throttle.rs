@@ -7,9 +7,13 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use app::{error::ApiError, time::Micros};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::store;
-use crate::store::{Db, StoreError, Tx};
+use crate::{
+    identity::token,
+    store::{Db, StoreError, Tx},
+};
 
 /// How many wrong tries cost nothing, and how long the wait grows after them.
 #[derive(Clone, Copy)]
@@ -23,7 +27,7 @@ const ACCOUNT: Patience = Patience { free: 5, longest: 60 };
 /// Many people may come from one address.
 const ADDRESS: Patience = Patience { free: 20, longest: 900 };
 /// Quiet for so long, one begins anew.
-const FORGOTTEN_AFTER: i64 = 15 * 60 * Micros::SECOND;
+pub(super) const FORGOTTEN_AFTER: i64 = 15 * 60 * Micros::SECOND;
 
 /// Counts a try. An error says how long to wait instead; nothing was counted then.
 pub async fn admit(db: &Db, login: &str, address: Option<IpAddr>) -> Result<(), ApiError> {
@@ -61,8 +65,9 @@ fn subjects(login: &str, address: Option<IpAddr>) -> Vec<(String, Patience)> {
     [(account(login), ACCOUNT)].into_iter().chain(address).collect()
 }
 
+/// By its hash: people type passwords where the name belongs, and those must stand nowhere.
 fn account(login: &str) -> String {
-    format!("account:{login}")
+    format!("account:{}", URL_SAFE_NO_PAD.encode(token::hash(login)))
 }
 
 /// Of IPv6, the part that a provider gives to one customer.
