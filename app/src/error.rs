@@ -101,6 +101,12 @@ pub enum Conflict {
     BuiltIn,
     /// The same grant stands already.
     AlreadyGranted,
+    /// The identity provider decides it, and would overwrite what is changed here.
+    FromProvider,
+    /// Disabled people take nothing new.
+    Disabled,
+    /// This very key is stored already.
+    KeyKnown,
     /// Who asks does not sign in with a password here.
     NoPassword,
 }
@@ -318,6 +324,11 @@ impl Conflict {
             Self::Archived => "It is archived; nothing new can refer to it.",
             Self::BuiltIn => "It belongs to the console itself and stays as it is.",
             Self::AlreadyGranted => "This is granted already.",
+            Self::FromProvider => {
+                "This person comes from the identity provider, which decides about name and password."
+            }
+            Self::Disabled => "This person is disabled; enable them first.",
+            Self::KeyKnown => "This key is known already; nothing was imported.",
             Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
@@ -333,6 +344,9 @@ impl Conflict {
             Self::Archived => "ARCHIVED",
             Self::BuiltIn => "BUILT_IN",
             Self::AlreadyGranted => "ALREADY_GRANTED",
+            Self::FromProvider => "FROM_PROVIDER",
+            Self::Disabled => "PERSON_DISABLED",
+            Self::KeyKnown => "KEY_KNOWN",
             Self::NoPassword => "NO_PASSWORD",
         }
     }

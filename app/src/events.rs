@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The topic of operation runs.
 pub const OPERATIONS: &str = "operations";
 
+/// The topic of the audit log.
+pub const AUDIT: &str = "audit";
+
 /// What goes over `/events/stream` as `data`, with `seq` as the event's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

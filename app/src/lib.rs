@@ -8,6 +8,7 @@
     expect(clippy::needless_pass_by_value, reason = "a component is called with props of its own")
 )]
 
+pub mod audit;
 pub mod error;
 mod error_wire;
 pub mod events;
@@ -26,6 +27,8 @@ pub mod shell;
 #[cfg(feature = "ssr")]
 pub mod time;
 pub mod ui;
+#[cfg(feature = "ssr")]
+pub mod workspaces;
 
 #[cfg(all(test, feature = "ssr"))]
 mod page_tests;

@@ -346,6 +346,23 @@ pub struct Page<T> {
     pub searched: Option<Searched>,
 }
 
+/// Nothing, of nothing.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            total: 0,
+            total_capped: false,
+            page: Some(1),
+            page_size: PAGE_SIZE_DEFAULT,
+            total_pages: 0,
+            next_cursor: None,
+            previous_cursor: None,
+            searched: None,
+        }
+    }
+}
+
 /// A search that no index serves looks newest first, for a limited time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

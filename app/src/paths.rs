@@ -24,11 +24,38 @@ pub mod route {
     pub const RUN: &str = "/system/ops/runs/{id}";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const TASKS: &str = "/settings/tasks";
+    pub const AUDIT: &str = "/audit";
+    pub const AUDIT_ENTRY: &str = "/audit/{seq}";
+    pub const AUDIT_EXPORT: &str = "/audit/export";
+    pub const API_AUDIT: &str = "/api/v1/audit";
+    pub const API_AUDIT_ENTRY: &str = "/api/v1/audit/{seq}";
+    pub const API_AUDIT_EXPORT: &str = "/api/v1/audit/export";
     pub const SIGN_IN: &str = "/sign-in";
     pub const SIGN_IN_WITH_PROVIDER: &str = "/sign-in/oidc";
     pub const SIGN_OUT: &str = "/sign-out";
     /// Where a link that works once leads: `?link=…`.
     pub const WELCOME: &str = "/welcome";
+    pub const PEOPLE: &str = "/settings/people";
+    pub const PERSON: &str = "/settings/people/{id}";
+    pub const GRANTS: &str = "/settings/grants";
+    pub const KEYS: &str = "/settings/keys";
+    pub const OWN_KEYS: &str = "/account/keys";
+    pub const WORKSPACES: &str = "/settings/workspaces";
+    pub const API_PEOPLE: &str = "/api/v1/people";
+    pub const API_PERSON: &str = "/api/v1/people/{id}";
+    pub const API_PERSON_LINK: &str = "/api/v1/people/{id}/link";
+    pub const API_PEOPLE_SESSION: &str = "/api/v1/people/sessions/{id}";
+    pub const API_GRANTS: &str = "/api/v1/grants";
+    pub const API_GRANTS_CONFIGURED: &str = "/api/v1/grants/configured";
+    pub const API_GRANT: &str = "/api/v1/grants/{id}";
+    pub const API_KEYS: &str = "/api/v1/keys";
+    pub const API_KEY: &str = "/api/v1/keys/{id}";
+    pub const API_OWN_KEYS: &str = "/api/v1/me/keys";
+    pub const API_OWN_KEY: &str = "/api/v1/me/keys/{id}";
+    pub const API_WORKSPACES: &str = "/api/v1/workspaces";
+    pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
+    pub const API_TENANTS: &str = "/api/v1/tenants";
+    pub const API_TENANT: &str = "/api/v1/tenants/{id}";
     pub const ACCOUNT: &str = "/account";
     pub const ACCOUNT_PASSWORD: &str = "/account/password";
     pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
@@ -73,6 +100,63 @@ pub fn runbooks() -> String {
 
 pub fn tasks() -> String {
     under(route::TASKS)
+}
+
+pub fn audit() -> String {
+    under(route::AUDIT)
+}
+
+/// The audit log with these filters.
+pub fn audit_where(query: &crate::list::ListQuery) -> String {
+    filtered(audit(), query)
+}
+
+pub fn audit_entry(seq: i64) -> String {
+    under(&route::AUDIT_ENTRY.replace("{seq}", &seq.to_string()))
+}
+
+/// All of the list with these filters as one file: `csv` or `ndjson`.
+pub fn audit_export(format: &'static str, query: &crate::list::ListQuery) -> String {
+    let mut query = query.from_start();
+    query.page_size = None;
+    let path = format!("{}?format={format}", under(route::AUDIT_EXPORT));
+    match query.to_query_string() {
+        query if query.is_empty() => path,
+        query => format!("{path}&{query}"),
+    }
+}
+
+pub fn people() -> String {
+    under(route::PEOPLE)
+}
+
+pub fn person(id: &str) -> String {
+    under(&route::PERSON.replace("{id}", &crate::list::percent(id)))
+}
+
+pub fn grants() -> String {
+    under(route::GRANTS)
+}
+
+pub fn keys() -> String {
+    under(route::KEYS)
+}
+
+/// The keys of whoever asks.
+pub fn own_keys() -> String {
+    under(route::OWN_KEYS)
+}
+
+pub fn workspaces() -> String {
+    under(route::WORKSPACES)
+}
+
+/// A list's address with these filters.
+pub fn filtered(list: String, query: &crate::list::ListQuery) -> String {
+    match query.to_query_string() {
+        query if query.is_empty() => list,
+        query => format!("{list}?{query}"),
+    }
 }
 
 /// The sign-in page, which leads on to `to` afterwards: a path of ours.

@@ -3,7 +3,11 @@
 use jiff::tz::TimeZone;
 use leptos::prelude::use_context;
 
-use crate::{error::ApiError, identity::Caller, time::Micros};
+use crate::{
+    error::ApiError,
+    identity::{Caller, model::ShownOnce},
+    time::Micros,
+};
 
 #[derive(Clone, Debug)]
 pub struct PageRequest {
@@ -25,6 +29,8 @@ pub struct PageRequest {
     pub flash: Option<Flash>,
     /// A form of this page that was posted and refused.
     pub refused: Option<RefusedForm>,
+    /// What the form that was posted made, and what is shown on this answer alone.
+    pub shown: Option<ShownOnce>,
     /// The page that the server decided on without the router: an error.
     pub failed: Option<ApiError>,
 }
@@ -60,6 +66,45 @@ pub enum Flash {
     OperationExists(i64),
     PasswordChanged,
     SessionEnded,
+    /// A change of the administration, which needs no more words.
+    Saved(Saved),
+}
+
+macro_rules! saved {
+    ($($variant:ident = $word:literal, $says:literal;)+) => {
+        /// What was changed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Saved { $($variant),+ }
+
+        impl Saved {
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            pub const fn says(self) -> &'static str {
+                match self { $(Self::$variant => $says),+ }
+            }
+        }
+    };
+}
+
+saved! {
+    PersonChanged = "person-changed", "The person was changed.";
+    PersonDisabled = "person-disabled", "The person was disabled; their sessions have ended and their keys open nothing.";
+    PersonEnabled = "person-enabled", "The person may sign in again.";
+    SessionEnded = "session-ended", "The session was ended.";
+    GrantAdded = "grant-added", "Granted. It counts from now on, in open sessions too.";
+    GrantRemoved = "grant-removed", "The grant was removed. It counts no more, in open sessions neither.";
+    KeyImported = "key-imported", "The key was taken over.";
+    KeyRevoked = "key-revoked", "The key was revoked, with all that was made with it.";
+    WorkspaceCreated = "workspace-created", "The workspace was created.";
+    WorkspaceRenamed = "workspace-renamed", "The workspace was renamed.";
+    WorkspaceArchived = "workspace-archived", "The workspace was archived; it takes nothing new.";
+    TenantCreated = "tenant-created", "The tenant was created.";
+    TenantRenamed = "tenant-renamed", "The tenant was renamed.";
+    TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
 }
 
 /// A refused form: drawn again with what was typed. Secrets are never put in here.
@@ -89,6 +134,7 @@ impl Flash {
         match self {
             Self::OperationStarted(id) => format!("operation-started.{id}"),
             Self::OperationExists(id) => format!("operation-exists.{id}"),
+            Self::Saved(saved) => format!("saved.{}", saved.word()),
             Self::PasswordChanged => "password-changed".to_owned(),
             Self::SessionEnded => "session-ended".to_owned(),
         }
@@ -102,6 +148,9 @@ impl Flash {
             _ => {}
         }
         let (kind, id) = value.split_once('.')?;
+        if kind == "saved" {
+            return Saved::ALL.iter().copied().find(|saved| saved.word() == id).map(Self::Saved);
+        }
         let id = id.parse().ok().filter(|id| *id > 0)?;
         match kind {
             "operation-started" => Some(Self::OperationStarted(id)),

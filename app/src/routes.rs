@@ -7,13 +7,18 @@ use leptos_router::{
 };
 
 use crate::{
+    audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
-    identity::pages::{AccountPage, SignInPage, WelcomePage},
+    identity::pages::{
+        AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
+        WelcomePage,
+    },
     operations::pages::{RunPage, RunbooksPage, RunsPage},
     paths,
     request::PageRequest,
     settings::pages::TasksPage,
     ui::{answer::see_other, failure::Failure},
+    workspaces::pages::WorkspacesPage,
 };
 
 /// The page of the request: the one that its address names, or the error that was decided before.
@@ -24,7 +29,14 @@ pub fn App() -> impl IntoView {
     }
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
-    let tasks = (StaticSegment("settings"), StaticSegment("tasks"));
+    let audit = StaticSegment("audit");
+    let settings = StaticSegment("settings");
+    let tasks = (settings, StaticSegment("tasks"));
+    let people = (settings, StaticSegment("people"));
+    let person = (settings, StaticSegment("people"), ParamSegment("id"));
+    let (grants, keys) = ((settings, StaticSegment("grants")), (settings, StaticSegment("keys")));
+    let own_keys = (StaticSegment("account"), StaticSegment("keys"));
+    let workspaces = (settings, StaticSegment("workspaces"));
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -33,6 +45,14 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
+                <Route path=audit view=AuditPage ssr=mode.clone() />
+                <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
+                <Route path=people view=PeoplePage ssr=mode.clone() />
+                <Route path=person view=PersonPage ssr=mode.clone() />
+                <Route path=grants view=GrantsPage ssr=mode.clone() />
+                <Route path=keys view=KeysPage ssr=mode.clone() />
+                <Route path=own_keys view=OwnKeysPage ssr=mode.clone() />
+                <Route path=workspaces view=WorkspacesPage ssr=mode.clone() />
                 <Route path=tasks view=TasksPage ssr=mode.clone() />
                 <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("welcome") view=WelcomePage ssr=mode.clone() />

@@ -104,6 +104,7 @@ fn flash_alert(flash: Flash) -> impl IntoView {
             ("Password changed", view! { <p>{more}</p> }.into_any())
         }
         Flash::SessionEnded => ("Session ended", ().into_any()),
+        Flash::Saved(saved) => ("Done", view! { <p>{saved.says()}</p> }.into_any()),
     };
     view! {
         <Alert tone=Tone::Ok title>

@@ -5,9 +5,10 @@ import { Upstream } from './support/upstream.ts';
 import { expect, routes, test as base } from './support/page.ts';
 
 const test = base.extend<{ own: Console }>({
-  own: async ({}, use) => {
+  own: async ({ context }, use) => {
     const own = await Console.start();
     await own.selfCheck();
+    await own.enter(context);
     await use(own);
     await own.stop();
   },
@@ -74,6 +75,7 @@ test.describe('live @scripted', () => {
     const upstream = await Upstream.start();
     const own = await Console.start(`--upstreams=slow=${upstream.url}`);
     try {
+      await own.enter(page.context());
       await page.goto(own.url + routes.runbooks);
       await page.getByRole('button', { name: /^Start / }).click();
       await expect(page.locator('section#standing')).toContainText('running');

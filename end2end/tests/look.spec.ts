@@ -12,14 +12,21 @@ const pages: Record<string, string> = {
   run: routes.run(1),
   runbooks: routes.runbooks,
   tasks: routes.tasks,
+  account: routes.account,
   'not-found': '/no/such/page',
+};
+/** What somebody sees who has not signed in, or lacks a capability. */
+const strangers: Record<string, string> = {
+  'sign-in': `${routes.signIn}?to=${encodeURIComponent(routes.tasks)}`,
+  'welcome-spent': '/welcome?link=no-such-link',
 };
 const widths = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
 
-for (const [name, path] of Object.entries(pages)) {
+for (const [name, path] of [...Object.entries(pages), ...Object.entries(strangers)]) {
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const [width, viewport] of Object.entries(widths)) {
       test(`${name}, ${colorScheme}, ${width}`, async ({ page, url }, info) => {
+        if (name in strangers) await page.context().clearCookies();
         await page.setViewportSize(viewport);
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await page.goto(url + path);
@@ -46,6 +53,7 @@ const hostile = [
 test('what is hostile or long stays text, and stays in its place', async ({ page }, info) => {
   const own = await Console.start();
   try {
+    await own.enter(page.context());
     const ids: number[] = [];
     for (const target of hostile) ids.push(await own.selfCheck(target));
     for (const [width, viewport] of Object.entries(widths)) {

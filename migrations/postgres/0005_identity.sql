@@ -130,3 +130,6 @@ CREATE TABLE provider_logouts (
     token_id TEXT COLLATE "C" PRIMARY KEY,
     expires_at BIGINT NOT NULL
 );
+
+-- A key that nothing needs any more: the ring may lack it.
+ALTER TABLE vault_keys ADD COLUMN retired_at BIGINT;

@@ -130,3 +130,6 @@ CREATE TABLE provider_logouts (
     token_id TEXT PRIMARY KEY,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- A key that nothing needs any more: the ring may lack it.
+ALTER TABLE vault_keys ADD COLUMN retired_at INTEGER;

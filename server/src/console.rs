@@ -11,13 +11,14 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::Heads,
+    audit::{AuditNews, AuditService, Heads, Retention},
     clock::{Clock, Rng},
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
     identity::{
         self, AuditedGate, Callers,
+        admin::Admin,
         callers::{SignedInCallers, session_cookie},
         epochs::Epochs,
         local::{self, Accounts},
@@ -29,8 +30,11 @@ use crate::{
     operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
-    vault::Vault,
-    web::{assets::Assets, health::Readiness, limits::Limits, metrics::Metrics},
+    vault::{KeyUses, NamingColumn, Resealer, Vault},
+    web::{
+        assets::Assets, health::Readiness, limits::Limits, metrics::Metrics, strangers::Strangers,
+    },
+    workspaces::WorkspacesService,
 };
 
 /// What every handler can reach. Leaked once, so that it can be `Copy` into every closure of a render.
@@ -51,6 +55,12 @@ pub struct Console {
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
+    pub audit: Arc<AuditService>,
+    /// Refused requests of nobody, until they are written.
+    pub strangers: Arc<Strangers>,
+    /// People, grants and keys.
+    pub admin: Arc<Admin>,
+    pub workspaces: Arc<WorkspacesService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -122,6 +132,10 @@ impl Console {
             accounts: Arc::new(accounts),
             oidc,
             operations: Arc::new(operations),
+            audit: Arc::new(AuditService::new(db.clone())),
+            strangers: Arc::default(),
+            admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
+            workspaces: Arc::new(WorkspacesService::new(db.clone())),
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
@@ -147,12 +161,6 @@ impl Console {
         }
     }
 
-    /// Where the console is published, for those who send people back to it.
-    pub fn home_url(&self) -> String {
-        let origin = self.config.public_url.as_ref().map_or("", |url| url.origin.as_str());
-        format!("{origin}{}", app::paths::home())
-    }
-
     /// Starts what works in the background.
     pub fn start(&'static self) {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
@@ -174,13 +182,36 @@ impl Console {
                 Arc::clone(sign_in).renew(stop)
             });
         }
+        self.keep_audit();
+        self.tasks.spawn("vault.reseal", VAULT_RESEAL, move |stop| {
+            let (vault, db) = (self.vault.clone(), self.db.clone());
+            let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
+            async move { Ok(resealer.run(stop).await?) }
+        });
+        self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
+    }
+
+    fn keep_audit(&'static self) {
         if let Some(chain) = self.db.chain().cloned() {
+            let keys = chain.clone();
             self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
-                let heads = Heads::new(self.db.clone(), chain.clone());
+                let heads = Heads::new(self.db.clone(), keys.clone());
                 async move { Ok(heads.run(stop).await?) }
             });
+            let days = self.config.audit_retention_days;
+            self.tasks.spawn("audit.retention", AUDIT_RETENTION, move |stop| {
+                let system = identity::system(Arc::clone(&self.gate));
+                let retention = Retention::new(self.db.clone(), chain.clone(), system, days);
+                async move { Ok(retention.run(stop).await?) }
+            });
         }
-        self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
+        self.tasks.spawn("audit.news", AUDIT_NEWS, move |stop| {
+            let news = AuditNews::new(self.db.clone());
+            async move { Ok(news.run(stop).await?) }
+        });
+        self.tasks.spawn("audit.strangers", AUDIT_STRANGERS, move |stop| async move {
+            Ok(self.strangers.run(&self.db, stop).await?)
+        });
     }
 
     /// Once at the start, then hourly. Replicas may all do it: what is gone is gone.
@@ -210,12 +241,33 @@ const IDENTITY_EPOCHS: &str =
 
 const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and keys were of use, each once a minute at most.";
 
+/// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
+pub const KEY_USES: KeyUses = KeyUses {
+    sealed: &[identity::oidc::SEALED_TOKENS, identity::oidc::SEALED_FLOWS],
+    naming: &[
+        NamingColumn { table: "audit_log", column: "hash_key" },
+        NamingColumn { table: "audit_heads", column: "key_id" },
+        NamingColumn { table: "audit_checkpoint", column: "key_id" },
+    ],
+};
+
+const VAULT_RESEAL: &str =
+    "Hourly, seals again under the active key what older keys of the ring have sealed.";
+
 /// The replay window of live pages (DECIDED 25).
 const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
 const EVENTS_KEPT: i64 = 100_000;
 
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
+
+const AUDIT_RETENTION: &str =
+    "Once a day, prunes audit entries that were kept long enough and leaves a signed checkpoint.";
+
+const AUDIT_NEWS: &str =
+    "Tells open pages that the audit log has grown, every two seconds at most.";
+
+const AUDIT_STRANGERS: &str = "Every minute, writes down who was refused without being signed in: one entry per address and route.";
 
 /// DESIGN §5.3.
 const SESSION_IDLE: Duration = Duration::from_hours(8);
@@ -293,6 +345,8 @@ fn sign_in(
         rng: rng.clone(),
         sessions: Arc::clone(sessions),
         granted_groups: config.oidc_grants.iter().map(|grant| grant.group.clone()).collect(),
+        home: oidc::routes::home_url(config),
+        base: config.base().to_owned(),
         gate: Arc::clone(gate),
     })))
 }

@@ -22,3 +22,4 @@ pub mod telemetry;
 pub mod vault;
 pub mod version;
 pub mod web;
+pub mod workspaces;

@@ -26,6 +26,10 @@ fn main() -> ExitCode {
             Ok(true)
         }
         config::Command::ListKeys(config) => runtime.block_on(cli::list_keys(&config)),
+        config::Command::RotateKey(config) => cli::rotate_key(&config).map(|()| true),
+        config::Command::RetireKey { config, id } => {
+            runtime.block_on(cli::retire_key(&config, &id))
+        }
         config::Command::Migrate { config, check } => {
             runtime.block_on(cli::migrate(&config, check))
         }

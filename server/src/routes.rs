@@ -5,13 +5,21 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
-    identity::{forms as identity, oidc::routes as oidc},
+    identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
     operations::forms,
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
     },
+    workspaces::forms as places,
 };
+
+/// Sees who may do what.
+const SEES: Access = Needs(&[Capability::IdentityView]);
+/// Decides who may do what. A page shows its refused form again, so who changes also sees.
+const DECIDES: Access = Needs(&[Capability::IdentityView, Capability::IdentityManage]);
+const MANAGES: Access = Needs(&[Capability::IdentityManage]);
+const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsManage]);
 
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
@@ -29,7 +37,8 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    settings(operations(sign_in(routes)))
+    let routes = audit(operations(sign_in(routes)));
+    workspaces(administration(settings(routes)))
 }
 
 /// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
@@ -66,8 +75,70 @@ fn operations(routes: Routes) -> Routes {
         .get(route::API_OPERATION, SYSTEM, api::operations::get)
 }
 
+/// Auditors need no other right to read the log.
+const AUDIT: Access = Needs(&[Capability::AuditView]);
+
+fn audit(routes: Routes) -> Routes {
+    routes
+        .page(route::AUDIT, AUDIT)
+        .page(route::AUDIT_ENTRY, AUDIT)
+        .get(route::AUDIT_EXPORT, AUDIT, api::audit::export)
+        .server_fn("/api/ui/audit/newer", AUDIT)
+        .get(route::API_AUDIT, AUDIT, api::audit::list)
+        .get(route::API_AUDIT_ENTRY, AUDIT, api::audit::get)
+        .get(route::API_AUDIT_EXPORT, AUDIT, api::audit::export)
+}
+
 fn settings(routes: Routes) -> Routes {
     routes
         // For auditors too, hence no right to change settings: it shows how this process fares.
         .page(route::TASKS, SYSTEM)
+}
+
+fn administration(routes: Routes) -> Routes {
+    routes
+        .page(route::PEOPLE, SEES)
+        .post(route::PEOPLE, DECIDES, admin::people)
+        .page(route::PERSON, SEES)
+        .post(route::PERSON, DECIDES, admin::person)
+        .page(route::GRANTS, SEES)
+        .post(route::GRANTS, DECIDES, admin::grants)
+        .page(route::KEYS, SEES)
+        .post(route::KEYS, DECIDES, admin::keys)
+        // One's own keys give nothing that one has not; keys for services are refused here by the service.
+        .page(route::OWN_KEYS, SignedIn)
+        .post(route::OWN_KEYS, SignedIn, admin::own_keys)
+        .get(route::API_PEOPLE, SEES, api::people::list)
+        .post(route::API_PEOPLE, MANAGES, api::people::add)
+        .get(route::API_PERSON, SEES, api::people::get)
+        .patch(route::API_PERSON, MANAGES, api::people::change)
+        .post(route::API_PERSON_LINK, MANAGES, api::people::link)
+        .delete(route::API_PEOPLE_SESSION, MANAGES, api::people::end_session)
+        .get(route::API_GRANTS, SEES, api::grants::list)
+        .post(route::API_GRANTS, MANAGES, api::grants::add)
+        .get(route::API_GRANTS_CONFIGURED, SEES, api::grants::configured)
+        .delete(route::API_GRANT, MANAGES, api::grants::remove)
+        .get(route::API_KEYS, SEES, api::keys::list)
+        .post(route::API_KEYS, MANAGES, api::keys::mint)
+        .delete(route::API_KEY, MANAGES, api::keys::revoke)
+        .get(route::API_OWN_KEYS, SignedIn, api::keys::list_own)
+        .post(route::API_OWN_KEYS, SignedIn, api::keys::mint_own)
+        .delete(route::API_OWN_KEY, SignedIn, api::keys::revoke_own)
+}
+
+fn workspaces(routes: Routes) -> Routes {
+    const CHANGES: Access = Needs(&[Capability::SettingsManage]);
+    routes
+        .page(route::WORKSPACES, SEES)
+        .post(route::WORKSPACES, SETS_UP, places::workspaces)
+        .get(route::API_WORKSPACES, SEES, api::workspaces::list)
+        .post(route::API_WORKSPACES, CHANGES, api::workspaces::create)
+        .get(route::API_WORKSPACE, SEES, api::workspaces::get)
+        .patch(route::API_WORKSPACE, CHANGES, api::workspaces::rename)
+        .delete(route::API_WORKSPACE, CHANGES, api::workspaces::archive)
+        .get(route::API_TENANTS, SEES, api::workspaces::tenants_list)
+        .post(route::API_TENANTS, CHANGES, api::workspaces::tenants_create)
+        .get(route::API_TENANT, SEES, api::workspaces::tenants_get)
+        .patch(route::API_TENANT, CHANGES, api::workspaces::tenants_rename)
+        .delete(route::API_TENANT, CHANGES, api::workspaces::tenants_archive)
 }

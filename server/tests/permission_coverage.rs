@@ -207,11 +207,21 @@ const SIGNED_IN: &[&str] = &[
     "GET /account",
     "POST /account/password",
     "POST /account/sessions",
+    "GET /account/keys",
+    "POST /account/keys",
+    "GET /api/v1/me/keys",
+    "POST /api/v1/me/keys",
+    "DELETE /api/v1/me/keys/{id}",
 ];
 
 /// Below these, everything needs at least these.
 const NEEDED_BELOW: &[(&str, &[Capability])] =
-    &[("/system/", VIEW_ONLY), ("/api/v1/operations", VIEW_ONLY)];
+    &[
+        ("/system/", VIEW_ONLY),
+        ("/api/v1/operations", VIEW_ONLY),
+        ("/audit", &[Capability::AuditView]),
+        ("/api/v1/audit", &[Capability::AuditView]),
+    ];
 
 #[test]
 fn only_these_may_be_public() {

@@ -1,6 +1,7 @@
 //! Owns starting the console for the demo and for checks: its flags stand here and nowhere else in xtask.
 //! Must not build it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::http;
 use crate::process::{self, Service};
@@ -27,8 +29,24 @@ pub struct Console {
     pub url: String,
     pub address: SocketAddr,
     pub metrics_url: String,
+    /// Who can sign in, as the console itself wrote it down.
+    pub people: People,
     service: Service,
     log: PathBuf,
+}
+
+/// The demo's people and their keys, one of each role.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct People {
+    pub users: Vec<User>,
+    pub api_keys: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    pub name: String,
+    pub role: String,
+    pub password: String,
 }
 
 impl Console {
@@ -38,16 +56,23 @@ impl Console {
         let log = folder.join("console.log");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http::free_port(PORT)?));
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, http::free_port(METRICS_PORT)?));
-        let mut command = serve(binary, folder, address, metrics);
+        let people = folder.join("users.json");
+        // Of an earlier start: its passwords are worth nothing.
+        drop(fs::remove_file(&people));
+        let mut command = serve(binary, folder, address, metrics, &people);
         let service = Service::start("the console", &mut command, &log)?;
         let mut console = Self {
             url: format!("http://{address}"),
             address,
             metrics_url: format!("http://{metrics}/metrics"),
+            people: People::default(),
             service,
             log,
         };
         console.wait_until_ready()?;
+        // Written before the console answers.
+        let text = fs::read(&people).with_context(|| people.display().to_string())?;
+        console.people = serde_json::from_slice(&text).context("the demo's people")?;
         Ok(console)
     }
 
@@ -66,9 +91,8 @@ impl Console {
                 bail!("interrupted");
             }
             self.check()?;
-            if http::get(self.address, "/readyz", "identity")
-                .is_ok_and(|answer| answer.status == 200)
-            {
+            let answer = http::get(self.address, "/readyz", "identity", None);
+            if answer.is_ok_and(|answer| answer.status == 200) {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(30));
@@ -78,7 +102,13 @@ impl Console {
 }
 
 /// The one place that spells the server's flags.
-fn serve(binary: &Path, folder: &Path, address: SocketAddr, metrics: SocketAddr) -> Command {
+fn serve(
+    binary: &Path,
+    folder: &Path,
+    address: SocketAddr,
+    metrics: SocketAddr,
+    people: &Path,
+) -> Command {
     let mut command = process::command(binary);
     forget_settings(&mut command);
     command
@@ -87,6 +117,7 @@ fn serve(binary: &Path, folder: &Path, address: SocketAddr, metrics: SocketAddr)
         .arg("serve")
         .arg(format!("--listen={address}"))
         .arg(format!("--metrics-listen={metrics}"))
+        .arg(format!("--demo-users={}", people.display()))
         .arg(format!("--database-url=sqlite:{}", folder.join("quarterdeck.db").display()));
     command
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::build::{self, manifest};
-use crate::console::Console;
+use crate::console::{Console, People};
 use crate::control_plane;
 use crate::process::{self, Service};
 use crate::progress::{note, step};
@@ -27,11 +27,13 @@ const CLUSTERS: &str = "3";
 /// Where the practice fleet says how its clusters are.
 const FLEET_FILE: &str = "fleet.json";
 
-/// For programs that want to come along. Users and API keys join when there are any.
-#[derive(Debug, Serialize)]
+/// For programs that want to come along.
+#[derive(Serialize)]
 struct Access<'a> {
     url: &'a str,
     metrics_url: &'a str,
+    #[serde(flatten)]
+    people: &'a People,
     clusters: Vec<&'a Cluster>,
 }
 
@@ -104,10 +106,10 @@ fn welcome(workspace: &Workspace, console: &Console, since: Instant) {
     note("console ready, after", since.elapsed());
     println!("\n  {}", console.url);
     println!(
-        "  There is no sign-in yet: everyone who reaches this address is an admin. It listens on this machine only."
+        "  Enter as auditor, operator or admin with one click; the console listens on this machine only."
     );
     println!(
-        "  For programs: {}. Logs: {}. Ctrl-C ends all of it.\n",
+        "  Passwords and API keys: {}. Logs: {}. Ctrl-C ends all of it.\n",
         workspace.short(&workspace.demo().join(AccessFile::NAME)),
         workspace.short(&workspace.demo())
     );
@@ -189,6 +191,7 @@ struct AccessFile {
     path: PathBuf,
     url: String,
     metrics_url: String,
+    people: People,
 }
 
 impl AccessFile {
@@ -204,6 +207,7 @@ impl AccessFile {
             path: folder.join(Self::NAME),
             url: console.url.clone(),
             metrics_url: console.metrics_url.clone(),
+            people: console.people.clone(),
         }
     }
 
@@ -211,6 +215,7 @@ impl AccessFile {
         let access = Access {
             url: &self.url,
             metrics_url: &self.metrics_url,
+            people: &self.people,
             clusters: clusters.iter().filter(|cluster| cluster.state == "ready").collect(),
         };
         manifest::write_atomically(&self.path, &serde_json::to_vec_pretty(&access)?)

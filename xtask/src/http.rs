@@ -18,12 +18,19 @@ pub struct Answer {
     pub transferred: u64,
 }
 
-pub fn get(server: SocketAddr, path: &str, accept_encoding: &str) -> Result<Answer> {
+/// `key` says who asks, where that matters.
+pub fn get(
+    server: SocketAddr,
+    path: &str,
+    accept_encoding: &str,
+    key: Option<&str>,
+) -> Result<Answer> {
     let asked = || -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
+        let who = key.map(|key| format!("X-API-Key: {key}\r\n")).unwrap_or_default();
         let request = format!(
-            "GET {path} HTTP/1.0\r\nHost: {server}\r\nAccept-Encoding: {accept_encoding}\r\n\r\n"
+            "GET {path} HTTP/1.0\r\nHost: {server}\r\nAccept-Encoding: {accept_encoding}\r\n{who}\r\n"
         );
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
@@ -71,7 +78,7 @@ mod tests {
             stream.write_all(b"HTTP/1.0 200 OK\r\nA: b\r\n\r\nbody\r\n\r\nmore").unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let answer = get(address, "/x?y=1", "br").unwrap();
+        let answer = get(address, "/x?y=1", "br", None).unwrap();
         assert_eq!(
             answer,
             Answer { status: 200, body: b"body\r\n\r\nmore".to_vec(), transferred: 37 }

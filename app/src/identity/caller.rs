@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt, marker::PhantomData, sync::Arc};
 use async_trait::async_trait;
 
 use super::Capability;
-use crate::error::ApiError;
+use crate::error::{ApiError, Thing};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerKind {
@@ -44,6 +44,20 @@ impl Reach {
         match self {
             Self::Everything => true,
             Self::Workspaces(ids) => ids.contains(&workspace_id),
+        }
+    }
+
+    /// One workspace, or everything.
+    pub fn of(workspace_id: Option<i64>) -> Self {
+        workspace_id.map_or(Self::Everything, |id| Self::Workspaces(BTreeSet::from([id])))
+    }
+
+    /// Whether it reaches all that `other` reaches.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) => true,
+            (Self::Workspaces(_), Self::Everything) => false,
+            (Self::Workspaces(ids), Self::Workspaces(others)) => others.is_subset(ids),
         }
     }
 }
@@ -129,6 +143,13 @@ impl Caller {
         Capability::ALL.iter().copied().filter(|capability| self.may(*capability)).collect()
     }
 
+    /// The first of these rights that the caller does not hold, or not as far.
+    pub fn lacking(&self, rights: &[(Capability, Reach)]) -> Option<Capability> {
+        let held = |capability, wanted| self.reach(capability).is_some_and(|r| r.covers(wanted));
+        let missing = rights.iter().find(|(capability, wanted)| !held(*capability, wanted));
+        missing.map(|(capability, _)| *capability)
+    }
+
     /// The workspaces that `capability` reaches, or none when the caller lacks it.
     pub fn reach(&self, capability: Capability) -> Option<Reach> {
         let mut found: Option<Reach> = None;
@@ -166,6 +187,21 @@ impl<R: Right> Permit<R> {
     pub fn reach(&self) -> &Reach {
         &self.reach
     }
+
+    /// For what belongs to no workspace: the right must reach everything. A refusal is reported.
+    pub async fn everywhere(&self) -> Result<(), ApiError> {
+        self.within(None).await
+    }
+
+    /// For what belongs to a workspace, or to none. One that the right does not reach is not there.
+    pub async fn within(&self, workspace_id: Option<i64>) -> Result<(), ApiError> {
+        match (workspace_id, &self.reach) {
+            (_, Reach::Everything) => Ok(()),
+            (None, _) => Err(refuse(&self.caller, R::CAPABILITY).await),
+            (Some(id), reach) if reach.includes(id) => Ok(()),
+            (Some(_), _) => Err(ApiError::NotFound(Thing::Workspace)),
+        }
+    }
 }
 
 /// Asks for a capability that is known at run time only: an operation type's own.
@@ -173,8 +209,22 @@ pub async fn require(caller: &Caller, capability: Capability) -> Result<Reach, A
     if let Some(reach) = caller.reach(capability) {
         return Ok(reach);
     }
+    Err(refuse(caller, capability).await)
+}
+
+/// Asks for rights that are to be handed on: nobody gives what they do not have themselves, nor further than it
+/// reaches.
+pub async fn require_all(caller: &Caller, rights: &[(Capability, Reach)]) -> Result<(), ApiError> {
+    match caller.lacking(rights) {
+        None => Ok(()),
+        Some(missing) => Err(refuse(caller, missing).await),
+    }
+}
+
+/// Reports a refusal and says it. Writes into the audit log, so never while a change is open.
+pub async fn refuse(caller: &Caller, capability: Capability) -> ApiError {
     caller.gate.refused(caller, capability).await;
-    Err(ApiError::Forbidden(capability))
+    ApiError::Forbidden(capability)
 }
 
 /// The only maker of permits. A refusal is reported to the caller's gate before it is answered.

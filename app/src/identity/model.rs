@@ -1,4 +1,8 @@
-//! Who somebody is, as pages and the JSON API tell it.
+//! Who somebody is, as pages and the JSON API tell it; below it what is administered: people, grants, keys.
+
+mod administration;
+
+pub use administration::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -8,6 +8,10 @@ use jiff::tz::TimeZone;
 use leptos::prelude::provide_context;
 
 use crate::{
+    audit::{
+        Audit, View as AuditView,
+        model::{AuditDetail, AuditEntry, Decision},
+    },
     error::{ApiError, Thing},
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
     list::{ListQuery, Page},
@@ -36,6 +40,7 @@ pub struct World {
     pub detail: Option<OperationDetail>,
     pub catalog: Vec<OperationType>,
     pub tasks: Vec<TaskState>,
+    pub entries: Result<Page<AuditEntry>, ApiError>,
 }
 
 struct Deaf;
@@ -74,10 +79,50 @@ impl Operations for World {
     }
 }
 
+#[async_trait]
+impl Audit for World {
+    async fn list(
+        &self,
+        _: &Permit<AuditView>,
+        _: &ListQuery,
+    ) -> Result<Page<AuditEntry>, ApiError> {
+        self.entries.clone()
+    }
+
+    async fn newer(
+        &self,
+        _: &Permit<AuditView>,
+        _: &ListQuery,
+        after: i64,
+    ) -> Result<i64, ApiError> {
+        Ok(after)
+    }
+
+    async fn get(&self, _: &Permit<AuditView>, seq: i64) -> Result<AuditDetail, ApiError> {
+        let entries = self.entries.clone()?.items;
+        let entry = entries.into_iter().find(|entry| entry.seq == seq);
+        Ok(AuditDetail {
+            entry: entry.ok_or(ApiError::NotFound(Thing::AuditEntry))?,
+            hash_version: Some(1),
+            hash_key: Some("k-1".to_owned()),
+            prev_hash: Some("aa".repeat(32)),
+            hash: Some("bb".repeat(32)),
+        })
+    }
+
+    async fn actions(&self, _: &Permit<AuditView>) -> Result<Vec<String>, ApiError> {
+        Ok(["identity.grant.add", "identity.refuse"].map(str::to_owned).to_vec())
+    }
+}
+
 impl Tasks for World {
     fn list(&self) -> Vec<TaskState> {
         self.tasks.clone()
     }
+}
+
+pub fn gate() -> Arc<dyn Gate> {
+    Arc::new(Deaf)
 }
 
 pub fn caller(capabilities: &[Capability]) -> Caller {
@@ -105,6 +150,7 @@ pub fn request(address: &str) -> PageRequest {
         environment: None,
         flash: None,
         refused: None,
+        shown: None,
         failed: None,
     }
 }
@@ -125,8 +171,21 @@ pub fn routes() -> &'static [String] {
 }
 
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
+    let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
+    let services = move || {
+        provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
+        provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
+        provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+    };
+    draw_over(services, request).await
+}
+
+/// Over the services that `services` puts into context.
+pub async fn draw_over(
+    services: impl Fn() + Clone + Send + Sync + 'static,
+    request: PageRequest,
+) -> Drawn {
     routes();
-    let (operations, tasks) = (world.clone(), world.clone());
     let address = if request.query.is_empty() {
         request.path.clone()
     } else {
@@ -134,8 +193,7 @@ pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     };
     let context = move || {
         provide_context(request.clone());
-        provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
-        provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+        services();
     };
     let bare = http::Request::builder().uri(address).body(axum::body::Body::empty());
     let bare = bare.expect("a test's own address");
@@ -193,7 +251,33 @@ pub fn step(position: i64, label: &str, status: StepStatus, detail: Option<&str>
     }
 }
 
-pub fn page(items: Vec<OperationRun>) -> Page<OperationRun> {
+pub fn entry(seq: i64, action: &str, decision: Decision) -> AuditEntry {
+    AuditEntry {
+        seq,
+        at: NOW.plus(-seq * Micros::SECOND),
+        actor_kind: "user".to_owned(),
+        actor_id: "u-1".to_owned(),
+        actor_name: "Ada".to_owned(),
+        on_behalf_of: None,
+        service_identity: None,
+        action: action.to_owned(),
+        target_kind: Some("operation".to_owned()),
+        target_id: Some("7".to_owned()),
+        target_label: Some("Self-check".to_owned()),
+        workspace_id: Some(1),
+        workspace_name: Some("platform".to_owned()),
+        capability: Some("identity.manage".to_owned()),
+        decision,
+        reason: None,
+        request_id: "r-1".to_owned(),
+        correlation_id: "r-1".to_owned(),
+        session_hash: Some("s-1".to_owned()),
+        address: Some("127.0.0.1".to_owned()),
+        details: serde_json::json!({"role": "admin"}),
+    }
+}
+
+pub fn page<T>(items: Vec<T>) -> Page<T> {
     Page {
         total: i64::try_from(items.len()).unwrap_or(0),
         items,
@@ -234,6 +318,7 @@ pub fn world(items: Vec<OperationRun>) -> World {
             last_run: Some(last_run()),
             recent_runs: vec![last_run()],
         }],
+        entries: Ok(page(Vec::new())),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),
             what: "Numbers news in the order of their commits.".to_owned(),

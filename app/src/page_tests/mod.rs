@@ -1,4 +1,6 @@
 //! Whole pages, drawn as the server draws them, over a service that answers what a test tells it to.
 
+mod audit;
+mod identity;
 mod kit;
 mod pages;

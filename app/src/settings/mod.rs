@@ -4,4 +4,4 @@ pub mod model;
 pub mod pages;
 mod service;
 
-pub use service::Tasks;
+pub use service::{Manage, Tasks};

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::sees_operations;
 use crate::{
-    identity::Caller,
+    identity::{Caller, Capability},
     paths,
     paths::route,
     ui::{Keys, icons::Wheel, keys::Go},
@@ -33,13 +33,26 @@ const OPERATIONS: &[Entry] = &[Entry {
     }],
 }];
 
-const SETTINGS: &[Entry] = &[Entry {
-    label: "Background tasks",
-    letter: 't',
-    route: route::TASKS,
-    href: paths::tasks,
-    below: &[],
-}];
+const fn entry(
+    label: &'static str,
+    letter: char,
+    route: &'static str,
+    href: fn() -> String,
+) -> Entry {
+    Entry { label, letter, route, href, below: &[] }
+}
+
+const AUDIT: &[Entry] = &[entry("Audit log", 'a', route::AUDIT, paths::audit)];
+
+/// Who may do what.
+const IDENTITY: &[Entry] = &[
+    entry("People", 'p', route::PEOPLE, paths::people),
+    entry("Grants", 'n', route::GRANTS, paths::grants),
+    entry("API keys", 'k', route::KEYS, paths::keys),
+    entry("Workspaces", 'w', route::WORKSPACES, paths::workspaces),
+];
+
+const SETTINGS: &[Entry] = &[entry("Background tasks", 't', route::TASKS, paths::tasks)];
 
 #[component]
 pub fn Rail(path: String, caller: Caller) -> impl IntoView {
@@ -69,7 +82,12 @@ pub fn Rail(path: String, caller: Caller) -> impl IntoView {
 
 /// What this caller may open, by groups.
 fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
-    let groups = [(OPERATIONS, sees_operations(caller)), (SETTINGS, sees_operations(caller))];
+    let groups = [
+        (OPERATIONS, sees_operations(caller)),
+        (AUDIT, caller.may(Capability::AuditView)),
+        (IDENTITY, caller.may(Capability::IdentityView)),
+        (SETTINGS, sees_operations(caller)),
+    ];
     groups.into_iter().filter_map(|(entries, seen)| seen.then_some(entries)).collect()
 }
 

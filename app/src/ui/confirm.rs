@@ -20,7 +20,8 @@ pub fn ConfirmForm(
     /// Our own page, to which the form is posted.
     action: String,
     #[prop(optional)] danger: bool,
-    #[prop(optional)] refused: Option<ApiError>,
+    /// Why the server refused it just now: it is open then.
+    refused: Option<ApiError>,
     /// The fields, hidden ones too.
     children: Children,
 ) -> impl IntoView {

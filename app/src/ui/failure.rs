@@ -24,7 +24,7 @@ pub fn Failure(
         ApiError::NotFound(_) => String::new(),
         ref other => other.to_string(),
     };
-    let (word, address) = way_out.unwrap_or_else(|| ("Go to the start page", paths::home()));
+    let (word, address) = way_out.unwrap_or_else(|| way_out_of(&error));
     let again = matches!(
         error,
         ApiError::Unavailable(_) | ApiError::Timeout | ApiError::RateLimited { .. }
@@ -44,6 +44,14 @@ pub fn Failure(
                 <p class="faint">"Request " <code>{id}</code></p>
             })}
         </div>
+    }
+}
+
+fn way_out_of(error: &ApiError) -> (&'static str, String) {
+    match error {
+        ApiError::SignIn => ("Sign in", paths::sign_in(None)),
+        ApiError::SignInFailed(_) => ("Sign in again", paths::sign_in(None)),
+        _ => ("Go to the start page", paths::home()),
     }
 }
 
@@ -95,4 +103,13 @@ fn words(error: &ApiError) -> (String, &'static str) {
             "The fault is ours and has been logged under the id above.",
         ),
     }
+}
+
+/// Our sentences set field names between backticks.
+pub fn with_code(sentence: &str) -> AnyView {
+    let parts = sentence.split('`').enumerate().map(|(i, part)| {
+        let part = part.to_owned();
+        if i % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
+    });
+    parts.collect_view().into_any()
 }

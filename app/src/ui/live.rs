@@ -5,7 +5,9 @@
 //! Knows no topic: what a notice means is its page's business.
 
 mod link;
+mod list;
 mod swap;
 
 pub use link::{Link, LinkState, LiveState, News};
+pub use list::LiveList;
 pub use swap::{fetch_page, replace_row, replace_section, section_is_held};

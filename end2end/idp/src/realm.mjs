@@ -267,6 +267,8 @@ export class Realm {
     const from = Number(url.searchParams.get('$skiptoken') ?? 0);
     const groups = this.people[known.accountId]?.graph_groups ?? this.people[known.accountId]?.groups ?? [];
     const value = groups.slice(from, from + 2).map((id) => ({ '@odata.type': '#microsoft.graph.group', id }));
+    // What is no group stands there too.
+    if (from === 0) value.push({ '@odata.type': '#microsoft.graph.directoryRole', id: 'a-role' });
     const next = from + 2 < groups.length ? { '@odata.nextLink': this.#next(path, from + 2) } : {};
     return answer(response, 200, { value, ...next });
   }

@@ -1,13 +1,24 @@
 // Starts and stops a real console for the tests. Owns its database folder and its process, nothing else.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BrowserContext } from '@playwright/test';
+
+export type Role = 'auditor' | 'operator' | 'admin';
+
+/** Who can sign in, as the console writes it down for its demo. */
+interface People {
+  users: { name: string; role: Role; password: string }[];
+  api_keys: Record<Role, string>;
+}
 
 export class Console {
   private child?: ChildProcess;
   private log = '';
+  private people?: People;
+  private readonly cookies = new Map<Role, string>();
 
   private constructor(
     readonly url: string,
@@ -24,6 +35,7 @@ export class Console {
       `--listen=127.0.0.1:${port}`,
       `--metrics-listen=127.0.0.1:${metrics}`,
       `--database-url=sqlite:${join(folder, 'quarterdeck.db')}`,
+      `--demo-users=${join(folder, 'users.json')}`,
       ...more,
     ];
     const started = new Console(`http://127.0.0.1:${port}`, args, folder);
@@ -65,19 +77,56 @@ export class Console {
       const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
       return answer?.ok ?? false;
     });
+    // Written before the console answers; sessions outlive a restart, passwords and keys do not.
+    this.people = JSON.parse(readFileSync(join(this.folder, 'users.json'), 'utf8')) as People;
+  }
+
+  /** The key of one of the demo's people: of this start of the console. */
+  key(role: Role): string {
+    const key = this.people?.api_keys[role];
+    if (!key) throw new Error('the console has not told its people');
+    return key;
+  }
+
+  user(role: Role): People['users'][number] {
+    const user = this.people?.users.find((user) => user.role === role);
+    if (!user) throw new Error('the console has not told its people');
+    return user;
+  }
+
+  /** A session of that role, begun once as a machine begins it. */
+  async session(role: Role): Promise<string> {
+    const known = this.cookies.get(role);
+    if (known) return known;
+    const { name, password } = this.user(role);
+    const answer = await fetch(`${this.url}/api/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name, password }),
+    });
+    const cookie = /qd_session=([^;]+)/.exec(answer.headers.get('set-cookie') ?? '')?.[1];
+    if (answer.status !== 201 || !cookie) throw new Error(`sign-in answered ${answer.status}`);
+    this.cookies.set(role, cookie);
+    return cookie;
+  }
+
+  /** Lets a browser in. Cookies know no ports: the last console entered is the one that the browser is known to. */
+  async enter(context: BrowserContext, role: Role = 'admin'): Promise<void> {
+    await context.addCookies([{ name: 'qd_session', value: await this.session(role), url: this.url }]);
   }
 
   /** Starts one self-check through the API and waits until it has ended. */
   async selfCheck(target?: string): Promise<number> {
     const answer = await fetch(`${this.url}/api/v1/operations`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', 'x-api-key': this.key('admin') },
       body: JSON.stringify({ type: 'system.self_check', target }),
     });
     if (answer.status !== 201) throw new Error(`start answered ${answer.status}: ${await answer.text()}`);
     const { id } = (await answer.json()) as { id: number };
     await until(`operation ${id} has ended`, async () => {
-      const run = await fetch(`${this.url}/api/v1/operations/${id}`);
+      const headers = { 'x-api-key': this.key('admin') };
+      const run = await fetch(`${this.url}/api/v1/operations/${id}`, { headers });
       return ((await run.json()) as { status: string }).status === 'completed';
     });
     return id;

@@ -1,5 +1,6 @@
 // What every test of a page wants to know besides its subject: that nothing went wrong in passing.
 import { type Page, expect, test as base } from '@playwright/test';
+import type { Role } from './console.ts';
 
 export function consoleUrl(): string {
   const url = process.env.CONSOLE_URL;
@@ -24,9 +25,15 @@ function troubles(page: Page): string[] {
 }
 
 /** `page` fails its test when it logged an error, broke its CSP, or asked another host for anything. */
-export const test = base.extend<{ url: string }>({
+export const test = base.extend<{ url: string; as: Role | undefined }>({
   url: async ({}, use) => use(consoleUrl()),
-  page: async ({ page }, use) => {
+  /** Who looks; undefined for somebody who has not signed in. */
+  as: ['admin', { option: true }],
+  page: async ({ page, as, url }, use) => {
+    if (as) {
+      const sessions = JSON.parse(process.env.CONSOLE_SESSIONS ?? '{}') as Record<Role, string>;
+      await page.context().addCookies([{ name: 'qd_session', value: sessions[as], url }]);
+    }
     const found = troubles(page);
     await use(page);
     expect(found, 'troubles of the page').toEqual([]);
@@ -39,5 +46,7 @@ export const routes = {
   runs: '/system/ops/runs',
   runbooks: '/system/ops/runbooks',
   tasks: '/settings/tasks',
+  signIn: '/sign-in',
+  account: '/account',
   run: (id: number) => `/system/ops/runs/${id}`,
 };

@@ -1,7 +1,12 @@
 //! The JSON API: one file per domain, thin, over the same services and permits as the pages; and what is said
 //! about it, generated from the types that it sends.
 
+pub mod audit;
+pub mod grants;
+pub mod keys;
 pub mod openapi;
 pub mod operations;
+pub mod people;
 pub mod schemas;
 pub mod session;
+pub mod workspaces;

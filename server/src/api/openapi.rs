@@ -4,10 +4,12 @@
 use std::sync::OnceLock;
 
 use app::{
+    audit::model::FILTERS as AUDIT,
     events::Notice,
+    identity::model::{GRANT_FILTERS, KEY_FILTERS, PEOPLE_FILTERS},
     list::{Filter, FilterKind},
     operations::model,
-    paths,
+    paths, workspaces,
 };
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -20,7 +22,7 @@ use utoipa::{
     },
 };
 
-use super::{operations, session};
+use super::{audit, grants, keys, operations, people, session, workspaces as places};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -34,10 +36,26 @@ use crate::{
                        refuses. Unknown fields and filters are refused. `/api/v1` only grows.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(operations::list, operations::start, operations::types, operations::get, session::begin, session::end, session::me),
+    paths(
+        operations::list, operations::start, operations::types, operations::get,
+        session::begin, session::end, session::me,
+        audit::list, audit::get, audit::export,
+        people::list, people::get, people::add, people::change, people::link, people::end_session,
+        grants::list, grants::configured, grants::add, grants::remove,
+        keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
+        places::list, places::get, places::create, places::rename, places::archive,
+        places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
+        places::tenants_archive,
+    ),
     components(schemas(ErrorResponse, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "audit", description = "Who did what, and whether they might"),
+        (name = "people", description = "Who may sign in, and where they are signed in"),
+        (name = "grants", description = "Who has which role, and where"),
+        (name = "keys", description = "What machines sign in with"),
+        (name = "workspaces", description = "Whose everything is"),
+        (name = "tenants", description = "Parts of a workspace"),
         (name = "identity", description = "Who asks, and what they may do"),
     ),
     modifiers(&Credentials),
@@ -64,7 +82,17 @@ impl utoipa::Modify for Credentials {
 }
 
 /// The lists, with the filters that each takes.
-const LISTS: &[(&str, &[Filter])] = &[(paths::route::API_OPERATIONS, model::FILTERS)];
+const LISTS: &[(&str, &[Filter])] = &[
+    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_AUDIT, AUDIT),
+    (paths::route::API_AUDIT_EXPORT, AUDIT),
+    (paths::route::API_PEOPLE, PEOPLE_FILTERS),
+    (paths::route::API_GRANTS, GRANT_FILTERS),
+    (paths::route::API_KEYS, KEY_FILTERS),
+    (paths::route::API_OWN_KEYS, KEY_FILTERS),
+    (paths::route::API_WORKSPACES, workspaces::model::FILTERS),
+    (paths::route::API_TENANTS, workspaces::model::TENANT_FILTERS),
+];
 
 /// The document; made once.
 pub fn of_api() -> &'static openapi::OpenApi {

@@ -47,7 +47,7 @@ pub async fn begin(
     let password = zeroize::Zeroizing::new(asked.password);
     let begun = console.accounts.accounts.sign_in(&asked.name, &password, knock).await?;
     let mut response = StatusCode::CREATED.into_response();
-    response.headers_mut().append(SET_COOKIE, of_session(console, &begun));
+    response.headers_mut().append(SET_COOKIE, of_session(console, &begun.token, begun.expires_at));
     Ok(response)
 }
 

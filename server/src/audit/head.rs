@@ -35,42 +35,34 @@ pub struct NoHead;
 
 impl SignedHead {
     pub fn sign(chain: &ChainKeys, at: Micros, seq: i64, hash: Hash) -> Self {
-        let (key_id, key) = chain.active();
-        let signature = key.mac(&signed(at, seq, &hash, key_id));
-        Self { at, seq, hash, key_id: key_id.to_owned(), signature }
+        Self::sign_as(MARK, chain, at, seq, hash)
     }
 
     pub fn check(&self, chain: &ChainKeys) -> Result<(), Doubt> {
+        self.check_as(MARK, chain)
+    }
+
+    /// The mark is part of what is signed: what was signed as one thing is never taken for another.
+    pub(super) fn sign_as(mark: &str, chain: &ChainKeys, at: Micros, seq: i64, hash: Hash) -> Self {
+        let (key_id, key) = chain.active();
+        let signature = key.mac(&signed(mark, at, seq, &hash, key_id));
+        Self { at, seq, hash, key_id: key_id.to_owned(), signature }
+    }
+
+    pub(super) fn check_as(&self, mark: &str, chain: &ChainKeys) -> Result<(), Doubt> {
         let key = chain.find(&self.key_id).ok_or(Doubt::UnknownKey)?;
-        let own = key.mac(&signed(self.at, self.seq, &self.hash, &self.key_id));
+        let own = key.mac(&signed(mark, self.at, self.seq, &self.hash, &self.key_id));
         if own == self.signature { Ok(()) } else { Err(Doubt::OtherSignature) }
     }
-}
 
-/// Begins with the mark, which no row's encoding does: a row's hash is never a head's signature.
-fn signed(at: Micros, seq: i64, hash: &Hash, key_id: &str) -> Vec<u8> {
-    let mut bytes = MARK.as_bytes().to_vec();
-    bytes.extend_from_slice(&at.0.to_be_bytes());
-    bytes.extend_from_slice(&seq.to_be_bytes());
-    bytes.extend_from_slice(hash);
-    bytes.extend_from_slice(key_id.as_bytes());
-    bytes
-}
-
-impl fmt::Display for SignedHead {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn write_as(&self, mark: &str, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { at, seq, hash, key_id, signature } = self;
         let [hash, signature] = [hash, signature].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
-        write!(out, "{MARK}{seq}:{}:{hash}:{key_id}:{signature}", at.0)
+        write!(out, "{mark}{seq}:{}:{hash}:{key_id}:{signature}", at.0)
     }
-}
 
-/// Takes a whole line of the log, in either of its formats: what stands around the head is passed over.
-impl FromStr for SignedHead {
-    type Err = NoHead;
-
-    fn from_str(line: &str) -> Result<Self, NoHead> {
-        let (_, rest) = line.rsplit_once(MARK).ok_or(NoHead)?;
+    pub(super) fn read_as(mark: &str, line: &str) -> Result<Self, NoHead> {
+        let (_, rest) = line.rsplit_once(mark).ok_or(NoHead)?;
         let end = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '`' | ',');
         let word = rest.split(end).next().unwrap_or_default();
         let mut parts = word.splitn(4, ':');
@@ -84,6 +76,31 @@ impl FromStr for SignedHead {
             key_id: key_id.to_owned(),
             signature: bytes(signature)?,
         })
+    }
+}
+
+/// Begins with the mark, which no row's encoding does: a row's hash is never a head's signature.
+fn signed(mark: &str, at: Micros, seq: i64, hash: &Hash, key_id: &str) -> Vec<u8> {
+    let mut bytes = mark.as_bytes().to_vec();
+    bytes.extend_from_slice(&at.0.to_be_bytes());
+    bytes.extend_from_slice(&seq.to_be_bytes());
+    bytes.extend_from_slice(hash);
+    bytes.extend_from_slice(key_id.as_bytes());
+    bytes
+}
+
+impl fmt::Display for SignedHead {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_as(MARK, out)
+    }
+}
+
+/// Takes a whole line of the log, in either of its formats: what stands around the head is passed over.
+impl FromStr for SignedHead {
+    type Err = NoHead;
+
+    fn from_str(line: &str) -> Result<Self, NoHead> {
+        Self::read_as(MARK, line)
     }
 }
 

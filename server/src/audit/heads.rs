@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{SignedHead, store};
+use super::{
+    SignedHead,
+    store::{self, Ends},
+};
 use crate::{
     clock::Clock,
     store::{Db, StoreError},
@@ -48,20 +51,29 @@ impl Heads {
         if ends.head == 0 && ends.last == 0 && ends.signed == 0 || ends.head == said {
             return Ok(None);
         }
-        let hash = ends.head_hash.clone().and_then(|hash| hash.try_into().ok());
-        let fits = ends.last == ends.head && ends.signed <= ends.head;
-        let (Some(hash), true, true) = (hash, fits, ends.row_hash == ends.head_hash) else {
-            tracing::error!(
-                audit.head = ends.head,
-                audit.last = ends.last,
-                audit.signed = ends.signed,
-                "The end of the audit chain is not as it was left: run `quarterdeck audit verify`."
-            );
-            return Ok(None);
-        };
-        let head = SignedHead::sign(&self.chain, self.db.now().await?, ends.head, hash);
-        store::keep_head(&self.db, &head).await?;
-        tracing::info!(audit.seq = head.seq, "audit chain head signed: {head}");
-        Ok(Some(head))
+        sign_end(&self.db, &self.chain, ends).await
     }
+}
+
+/// Signs where the chain ends, unless that is not as it was left.
+pub(super) async fn sign_end(
+    db: &Db,
+    chain: &ChainKeys,
+    ends: Ends,
+) -> Result<Option<SignedHead>, StoreError> {
+    let hash = ends.head_hash.clone().and_then(|hash| hash.try_into().ok());
+    let fits = ends.last == ends.head && ends.signed <= ends.head;
+    let (Some(hash), true, true) = (hash, fits, ends.row_hash == ends.head_hash) else {
+        tracing::error!(
+            audit.head = ends.head,
+            audit.last = ends.last,
+            audit.signed = ends.signed,
+            "The end of the audit chain is not as it was left: run `quarterdeck audit verify`."
+        );
+        return Ok(None);
+    };
+    let head = SignedHead::sign(chain, db.now().await?, ends.head, hash);
+    store::keep_head(db, &head).await?;
+    tracing::info!(audit.seq = head.seq, "audit chain head signed: {head}");
+    Ok(Some(head))
 }

@@ -1,13 +1,16 @@
-//! Reading and verifying the audit chain.
+//! Reading, verifying, exporting and pruning the audit chain.
 //!
 //! `journal` writes the chain; here it is read back. Owns verification ([`verify`]) and the signed heads
-//! ([`head`]), which let a verifier notice that the end of the chain was cut off. Must not write audit rows:
-//! those are part of what they record.
+//! ([`head`]), which let a verifier notice that the end of the chain was cut off; the list that people read
+//! ([`service`]), its export ([`export`], [`bundle`], [`csv`]) and retention ([`retention`]). Writes no audit rows but
+//! those of an export and of pruning: the others are part of what they record.
 //!
 //! ```text
 //!  row 1 ◄─ row 2 ◄─ … ◄─ row N ◄─ audit_head (in the same transaction)
 //!              ▲                ▲
-//!        audit_heads: every 5 minutes, signed, in the table and in the log
+//!        audit_heads: every 5 minutes and at each export, signed, in the table and in the log
+//!
+//!  audit_checkpoint ◄─ row 401 ◄─ …      after pruning: signed, names the last row that went
 //! ```
 //!
 //! Whoever may write to the database can change rows, but not make their hashes: the chain key is derived from
@@ -15,11 +18,26 @@
 //! signed head speaks of rows that are not there. They can cut the signed heads off as well; then a line of the
 //! log does, which `quarterdeck audit verify --head` takes.
 
+pub mod bundle;
+mod checkpoint;
+mod csv;
+pub mod export;
 pub mod head;
 mod heads;
+mod link;
+mod news;
+mod offline;
+mod retention;
+mod service;
 mod store;
 mod verify;
 
+pub use checkpoint::Checkpoint;
+pub use export::{Export, Format};
 pub use head::SignedHead;
 pub use heads::Heads;
+pub use news::AuditNews;
+pub use offline::{BrokenBundle, BundleFault, BundleVerdict, Unread, WholeBundle, verify_bundle};
+pub use retention::Retention;
+pub use service::AuditService;
 pub use verify::{Ask, Broken, Fault, Unverified, Verdict, Whole, verify};

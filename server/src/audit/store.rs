@@ -1,8 +1,12 @@
-//! All SQL of `audit`: the chain read in order of its numbers, and the signed heads.
+//! All SQL of `audit`: the chain read in order of its numbers, its signed heads and its checkpoint; below it what
+//! people list and what is pruned.
+
+pub mod entries;
+pub mod prune;
 
 use app::time::Micros;
 
-use super::SignedHead;
+use super::{Checkpoint, SignedHead};
 use crate::{
     journal::encoding::{Fields, Hash, columns},
     store::{Db, Row, Sql, StoreError},
@@ -58,10 +62,21 @@ pub async fn links(
     to: i64,
     limit: i64,
 ) -> Result<Vec<(i64, Result<Link, StoreError>)>, StoreError> {
-    let sql = columns(Sql::new("SELECT ")).push(" FROM audit_log WHERE seq > ").arg(after);
-    let sql = sql.push(" AND seq <= ").arg(to).push(" ORDER BY seq LIMIT ").arg(limit);
-    let rows = db.fetch_all(sql).await?;
+    let rows = db.fetch_all(select_links(after, to, limit)).await?;
     rows.iter().map(|row| Ok((row.i64("seq")?, link(row)))).collect()
+}
+
+fn select_links(after: i64, to: i64, limit: i64) -> Sql {
+    let sql = columns(Sql::new("SELECT ")).push(" FROM audit_log WHERE seq > ").arg(after);
+    sql.push(" AND seq <= ").arg(to).push(" ORDER BY seq LIMIT ").arg(limit)
+}
+
+/// The rows with these numbers, in order.
+pub async fn links_of(db: &Db, seqs: &[i64]) -> Result<Vec<(i64, Link)>, StoreError> {
+    let sql = columns(Sql::new("SELECT ")).push(" FROM audit_log WHERE seq IN ");
+    let sql = sql.list(seqs.iter().copied()).push(" ORDER BY seq");
+    let rows = db.fetch_all(sql).await?;
+    rows.iter().map(|row| Ok((row.i64("seq")?, link(row)?))).collect()
 }
 
 fn link(row: &Row) -> Result<Link, StoreError> {
@@ -121,4 +136,33 @@ pub async fn keep_head(db: &Db, head: &SignedHead) -> Result<bool, StoreError> {
     let kept = tx.execute(sql).await?;
     tx.commit(Vec::new()).await?;
     Ok(kept > 0)
+}
+
+/// Up to which row the chain was pruned.
+#[derive(Clone, Debug)]
+pub struct StoredCheckpoint {
+    /// 0 when nothing was pruned.
+    pub seq: i64,
+    /// None when it has not all that a checkpoint has.
+    pub signed: Option<Checkpoint>,
+}
+
+const CHECKPOINT: &str =
+    "SELECT seq, at, hash, key_id, signature FROM audit_checkpoint WHERE id = 1";
+
+/// A checkpoint that was taken away says nothing; then the rows before the first are missing.
+pub async fn checkpoint(db: &Db) -> Result<StoredCheckpoint, StoreError> {
+    read_checkpoint(db.fetch_optional(Sql::new(CHECKPOINT)).await?.as_ref())
+}
+
+fn read_checkpoint(row: Option<&Row>) -> Result<StoredCheckpoint, StoreError> {
+    let Some(row) = row else { return Ok(StoredCheckpoint { seq: 0, signed: None }) };
+    let hash = |bytes: Option<Vec<u8>>| bytes.and_then(|bytes| Hash::try_from(bytes).ok());
+    let (seq, at) = (row.i64("seq")?, row.micros("at")?);
+    let (hash, signature) = (hash(row.opt_bytes("hash")?), hash(row.opt_bytes("signature")?));
+    let signed = hash.zip(signature).zip(row.opt_text("key_id")?);
+    let signed = signed.map(|((hash, signature), key_id)| {
+        Checkpoint(SignedHead { at, seq, hash, key_id, signature })
+    });
+    Ok(StoredCheckpoint { seq, signed })
 }

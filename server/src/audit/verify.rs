@@ -8,10 +8,11 @@ use app::time::Micros;
 use super::{
     SignedHead,
     head::Doubt,
-    store::{self, Ends, Link, StoredHead},
+    link,
+    store::{self, Ends, Link, StoredCheckpoint, StoredHead},
 };
 use crate::{
-    journal::encoding::{Hash, START, VERSION},
+    journal::encoding::{Hash, START},
     store::{Db, StoreError},
     vault::ChainKeys,
 };
@@ -41,6 +42,8 @@ pub struct Whole {
     pub last: i64,
     /// How many signed heads the rows were compared with.
     pub heads: u64,
+    /// The last row that was pruned, as a signed checkpoint says; 0 when none was.
+    pub pruned_to: i64,
 }
 
 /// The first row that is not as it was written.
@@ -81,6 +84,8 @@ pub enum Fault {
     SignedHash { at: Micros },
     #[error("has a signed head of its own whose signature is not ours")]
     Signature,
+    #[error("is said to be the last one pruned, by a checkpoint whose signature is not ours")]
+    Checkpoint,
 }
 
 /// Why nothing can be said of the chain.
@@ -92,6 +97,8 @@ pub enum Unverified {
     NoSuchRow { asked: i64, last: i64 },
     #[error("the rows would end before they begin: --from {from} --to {to}")]
     Backwards { from: i64, to: i64 },
+    #[error("row {asked} was pruned: the chain begins with row {first}")]
+    Pruned { asked: i64, first: i64 },
     #[error("the given head was signed with the key {0:?}, which the key ring does not have")]
     HeadKey(String),
     #[error("the given head is not one that this key ring signed")]
@@ -105,25 +112,77 @@ pub async fn verify(db: &Db, chain: &ChainKeys, ask: &Ask) -> Result<Verdict, Un
             Doubt::OtherSignature => Unverified::HeadSignature,
         })?;
     }
-    let ends = store::ends(db).await?;
-    let from = ask.from.unwrap_or(1);
-    // What stands beyond the head is looked at as well: it must not be there.
-    let last = ends.head.max(ends.last);
-    let to = ask.to.unwrap_or(last);
-    for asked in [ask.from, ask.to].into_iter().flatten() {
-        if asked < 1 || asked > last {
-            return Err(Unverified::NoSuchRow { asked, last });
+    let mut checkpoint = store::checkpoint(db).await?;
+    loop {
+        let verdict = verify_after(db, chain, ask, &checkpoint).await?;
+        let now = store::checkpoint(db).await?;
+        // What was pruned while it was read looks as if it were missing.
+        if matches!(verdict, Verdict::Whole(_)) || now.seq <= checkpoint.seq {
+            return Ok(verdict);
         }
+        checkpoint = now;
     }
-    if ask.from.is_some() && from > to {
-        return Err(Unverified::Backwards { from, to });
+}
+
+async fn verify_after(
+    db: &Db,
+    chain: &ChainKeys,
+    ask: &Ask,
+    checkpoint: &StoredCheckpoint,
+) -> Result<Verdict, Unverified> {
+    let Some(base) = base(chain, checkpoint) else {
+        return Ok(Verdict::Broken(Broken { seq: checkpoint.seq, fault: Fault::Checkpoint }));
+    };
+    let ends = store::ends(db).await?;
+    let (from, to) = span(ask, &base, &ends)?;
+    if let Some(head) = ask.head.as_ref().filter(|head| head.seq == base.first - 1)
+        && head.hash != base.prev
+    {
+        let fault = Fault::SignedHash { at: head.at };
+        return Ok(Verdict::Broken(Broken { seq: head.seq, fault }));
     }
-    let mut walk = Walk::begin(db, chain, &ends, from).await?;
+    let mut walk = Walk::begin(db, chain, &ends, &base, from).await?;
     if let Some(broken) = walk.run(to, ask).await? {
         return Ok(Verdict::Broken(broken));
     }
     let Walk { rows, heads, next, .. } = walk;
-    Ok(Verdict::Whole(Whole { rows, heads, last: next - 1 }))
+    Ok(Verdict::Whole(Whole { rows, heads, last: next - 1, pruned_to: base.first - 1 }))
+}
+
+/// The first and the last row to look at, if those that were asked for can be there.
+fn span(ask: &Ask, base: &Base, ends: &Ends) -> Result<(i64, i64), Unverified> {
+    // What stands beyond the head is looked at as well: it must not be there.
+    let last = ends.head.max(ends.last);
+    let (from, to) = (ask.from.unwrap_or(base.first), ask.to.unwrap_or(last));
+    let rows = [ask.from, ask.to].into_iter().flatten();
+    if let Some(asked) = rows.clone().find(|asked| *asked < 1 || *asked > last) {
+        return Err(Unverified::NoSuchRow { asked, last });
+    }
+    // The checkpoint still speaks of the row before the first.
+    let head = ask.head.as_ref().map(|head| head.seq).filter(|seq| *seq != base.first - 1);
+    if let Some(asked) = rows.chain(head).find(|asked| *asked < base.first) {
+        return Err(Unverified::Pruned { asked, first: base.first });
+    }
+    if ask.from.is_some() && from > to {
+        return Err(Unverified::Backwards { from, to });
+    }
+    Ok((from, to))
+}
+
+/// Where the chain begins.
+struct Base {
+    first: i64,
+    /// What the first row follows.
+    prev: Hash,
+}
+
+/// None when the checkpoint is not one that this key ring signed.
+fn base(chain: &ChainKeys, checkpoint: &StoredCheckpoint) -> Option<Base> {
+    if checkpoint.seq == 0 {
+        return Some(Base { first: 1, prev: START });
+    }
+    let signed = checkpoint.signed.as_ref().filter(|signed| signed.check(chain).is_ok())?;
+    Some(Base { first: signed.seq() + 1, prev: signed.hash() })
 }
 
 /// The way along the chain: what comes next, and what it must follow.
@@ -131,6 +190,7 @@ struct Walk<'a> {
     db: &'a Db,
     chain: &'a ChainKeys,
     ends: &'a Ends,
+    base: &'a Base,
     next: i64,
     /// None when the row before is not looked at and could not be found.
     prev: Option<Hash>,
@@ -145,15 +205,16 @@ impl<'a> Walk<'a> {
         db: &'a Db,
         chain: &'a ChainKeys,
         ends: &'a Ends,
+        base: &'a Base,
         from: i64,
     ) -> Result<Self, StoreError> {
-        let (prev, read) = if from <= 1 {
-            (Some(START), i64::MIN)
+        let (prev, read) = if from <= base.first {
+            (Some(base.prev), i64::MIN)
         } else {
             let before = store::find_hash(db, from - 1).await?;
             (before.and_then(|hash| hash.try_into().ok()), from - 1)
         };
-        Ok(Self { db, chain, ends, next: from, prev, read, rows: 0, heads: 0 })
+        Ok(Self { db, chain, ends, base, next: from, prev, read, rows: 0, heads: 0 })
     }
 
     async fn run(&mut self, to: i64, ask: &Ask) -> Result<Option<Broken>, StoreError> {
@@ -219,24 +280,11 @@ impl<'a> Walk<'a> {
 
     /// The row's own hash, if it is what the row says it is and follows the row before.
     fn check(&self, link: &Link) -> Result<Hash, Fault> {
-        let (Some(version), Some(key_id), Some(prev), Some(hash)) =
-            (link.version, &link.key, &link.prev, &link.hash)
-        else {
-            return Err(Fault::Unchained);
-        };
-        if version != i64::from(VERSION) {
-            return Err(Fault::UnknownVersion(version));
-        }
-        let key = self.chain.find(key_id).ok_or_else(|| Fault::UnknownKey(key_id.clone()))?;
-        let prev: Hash = prev.as_slice().try_into().map_err(|_| Fault::Hash)?;
-        let own = key.mac(&link.fields.encode(&prev, key_id));
-        if own[..] != hash[..] {
-            return Err(Fault::Hash);
-        }
-        if self.prev != Some(prev) {
+        let proven = link::prove(self.chain, link)?;
+        if self.prev != Some(proven.prev) {
             return Err(Fault::Prev);
         }
-        Ok(own)
+        Ok(proven.hash)
     }
 
     fn compare(&mut self, head: &SignedHead, hash: &Hash) -> Result<(), Fault> {
@@ -268,8 +316,9 @@ impl<'a> Walk<'a> {
             return broken(end + 1, cut(head));
         }
         // Within the rows that were walked over it was compared.
-        let first = ask.from.unwrap_or(1);
-        if (first..self.next).contains(&head.seq) {
+        let first = ask.from.unwrap_or(self.base.first);
+        // Before the first row it was compared with the checkpoint.
+        if head.seq < self.base.first || (first..self.next).contains(&head.seq) {
             return Ok(None);
         }
         let found = store::find_hash(self.db, head.seq).await?;

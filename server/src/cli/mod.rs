@@ -7,6 +7,6 @@ mod migrate;
 mod serve;
 
 pub use audit::verify as audit_verify;
-pub use keys::{list_keys, new_key};
+pub use keys::{list_keys, new_key, retire_key, rotate_key};
 pub use migrate::migrate;
 pub use serve::serve;

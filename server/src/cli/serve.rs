@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, Rng},
     config::Config,
     console::{Console, Parts, store_config},
-    identity::local,
+    identity::{self, local},
     routes,
     store::{Db, Dialect},
     vault,
@@ -116,6 +116,7 @@ async fn open(config: Config) -> anyhow::Result<&'static Console> {
         }
     }
     db.check_schema().await.context("the database does not fit this version")?;
+    identity::check_start(&config, &db).await?;
     let rng = Rng::system();
     let vault = vault::open_for(&config, &db, &rng).await?;
     let parts = Parts { config, clock, rng, db, vault, callers: None };

@@ -30,6 +30,8 @@ pub enum Command {
     AuditVerify { config: Box<Config>, ask: AuditAsk },
     NewKey,
     ListKeys(Box<Config>),
+    RotateKey(Box<Config>),
+    RetireKey { config: Box<Config>, id: String },
 }
 
 /// Which part of the audit chain to verify, and against what.
@@ -39,6 +41,8 @@ pub struct AuditAsk {
     pub to: Option<i64>,
     /// A line of the log with a signed head.
     pub head: Option<String>,
+    /// An exported bundle instead of the database.
+    pub bundle: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +68,8 @@ pub struct Config {
     pub vault_key_file: Option<PathBuf>,
     /// The key ring itself, instead of a file.
     pub vault_keys: Option<KeyRing>,
+    /// Audit entries are kept so long.
+    pub audit_retention_days: u32,
     pub max_body_bytes: usize,
     pub request_timeout: Duration,
     pub shutdown_grace: Duration,
@@ -108,6 +114,7 @@ impl Config {
             statement_timeout: read.value("statement_timeout", values::seconds::<1, 600>),
             vault_key_file: read.optional("vault_key_file", values::file),
             vault_keys: read.optional("vault_keys", values::key_ring),
+            audit_retention_days: read.value("audit_retention_days", values::number::<1, 36_500>),
             max_body_bytes: read.value("max_body_bytes", values::bytes),
             request_timeout: read.value("request_timeout", values::seconds::<1, 600>),
             shutdown_grace: read.value("shutdown_grace", values::seconds::<0, 600>),

@@ -240,7 +240,7 @@ pub const SETTINGS: &[Setting] = &[
             "oidc_algorithms",
             "NAME",
             oidc::ALGORITHM,
-            "Signatures that are believed; repeatable.",
+            "Signatures that are believed; never `none`, never one with a shared secret; repeatable.",
         )
     },
     single(
@@ -248,7 +248,7 @@ pub const SETTINGS: &[Setting] = &[
         "oidc_graph_url",
         "URL",
         "",
-        "Microsoft Graph, asked for the groups that did not fit into a token of Entra ID.",
+        "Microsoft Graph, such as https://graph.microsoft.com/v1.0, asked for the groups that did not fit into a token of Entra ID.",
     ),
     Setting {
         kind: Kind::Many,
@@ -257,7 +257,7 @@ pub const SETTINGS: &[Setting] = &[
             "oidc_grant",
             "GROUP=ROLE",
             "",
-            "A group of the provider that is auditor, operator or admin of everything; repeatable.",
+            "A group of the provider that is auditor, operator or admin of everything; as long as nothing is granted to anybody the console does not start; repeatable.",
         )
     },
     Setting {
@@ -312,6 +312,13 @@ pub const SETTINGS: &[Setting] = &[
             "The key ring itself instead of a file, best by its variable: lines of `id base64`, the first is active.",
         )
     },
+    single(
+        STORAGE,
+        "audit_retention_days",
+        "DAYS",
+        "400",
+        "How long audit entries are kept; older ones are pruned daily and leave a signed checkpoint.",
+    ),
     single(LIMITS, "max_body_bytes", "BYTES", "1048576", "The largest request body that is taken."),
     single(
         LIMITS,
@@ -406,17 +413,35 @@ pub fn command() -> Command {
                 .arg(check),
         )
         .subcommand(audit())
+        .subcommand(keys())
+}
+
+fn keys() -> Command {
+    let id = Arg::new("id")
+        .value_name("ID")
+        .required(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help("The key's name, as `quarterdeck keys list` shows it");
+    Command::new("keys")
+        .about("The key ring: print a new key, list those in use, change the active one, retire an old one")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
         .subcommand(
-            Command::new("keys")
-                .about("The key ring: print a new key, or list the keys in use")
-                .subcommand_required(true)
-                .arg_required_else_help(true)
-                .subcommand(Command::new("new").about(
-                    "Print a fresh line for the key ring; put first, it becomes the active key",
-                ))
-                .subcommand(Command::new("list").about(
-                    "List the keys of the ring and of the database by name; end with 1 when the ring lacks one",
-                )),
+            Command::new("new")
+                .about("Print a fresh line for the key ring; put first, it becomes the active key"),
+        )
+        .subcommand(Command::new("list").about(
+            "List the keys of the ring and of the database by name, with what each of them still seals and verifies; end \
+             with 1 when the ring lacks one",
+        ))
+        .subcommand(Command::new("rotate").about(
+            "Put a new key first in the key file; a console that is started then seals with it, and seals again what \
+             older keys sealed",
+        ))
+        .subcommand(
+            Command::new("retire")
+                .about("Take a key out of the ring when no sealed value and no audit row needs it any more")
+                .arg(id),
         )
 }
 
@@ -433,16 +458,26 @@ fn audit() -> Command {
         .value_name("LINE")
         .value_parser(NonEmptyStringValueParser::new())
         .help("A line of the log with a signed head: the chain must still contain it");
+    let bundle = Arg::new("bundle")
+        .long("bundle")
+        .value_name("FILE")
+        .value_parser(NonEmptyStringValueParser::new())
+        .conflicts_with_all(["from", "to"])
+        .help("Verify an exported NDJSON bundle instead, with the key ring alone: no database is opened");
     let verify = Command::new("verify")
         .about("Verify the audit chain, and name the first row that is not as it was written")
         .long_about(
             "Verify the audit chain, and name the first row that is not as it was written. Only reads, also \
              beside a running console. Needs the key ring of the console.\n\n\
+             With --bundle it verifies a file that was exported as NDJSON. A bundle of the whole log proves every \
+             row from the first one kept to the signed head; one of a query proves its rows, and that the file is as \
+             it was exported, but not what lies between its rows.\n\n\
              Ends with 0 when the chain is whole, 1 when it is broken, 2 when it could not be checked.",
         )
         .arg(row("from", "The first row to look at; it must follow the row before it [default: the first]"))
         .arg(row("to", "The last row to look at [default: the last]"))
-        .arg(head);
+        .arg(head)
+        .arg(bundle);
     Command::new("audit")
         .about("Verify the audit chain")
         .subcommand_required(true)

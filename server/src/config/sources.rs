@@ -1,6 +1,11 @@
 //! Where values come from, and which one wins: flag, environment, file, default.
 
-use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, error::ErrorKind};
 
@@ -262,6 +267,8 @@ pub fn read(
     let (name, inner) = match (name, inner.subcommand()) {
         // Needs no configuration, and makes what a configuration may lack.
         ("keys", Some(("new", _))) => return Ok(Command::NewKey),
+        ("keys", Some(("rotate", innermost))) => ("rotate", innermost),
+        ("keys", Some(("retire", innermost))) => ("retire", innermost),
         (_, Some((_, innermost))) => (name, innermost),
         (_, None) => (name, inner),
     };
@@ -272,6 +279,11 @@ pub fn read(
         "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
         "keys" => Command::ListKeys(config),
+        "rotate" => Command::RotateKey(config),
+        "retire" => Command::RetireKey {
+            config,
+            id: inner.get_one::<String>("id").cloned().unwrap_or_default(),
+        },
         _ => Command::Serve(config),
     })
 }
@@ -281,6 +293,7 @@ fn audit_ask(matches: &ArgMatches) -> AuditAsk {
         from: matches.get_one("from").copied(),
         to: matches.get_one("to").copied(),
         head: matches.get_one::<String>("head").cloned(),
+        bundle: matches.get_one::<String>("bundle").map(PathBuf::from),
     }
 }
 

@@ -8,12 +8,16 @@ use app::{
     },
     paths,
     request::{Flash, RefusedForm},
+    time::Micros,
 };
 use axum::{
     extract::{Request, State},
     response::Response,
 };
-use http::{HeaderMap, header::SET_COOKIE, header::USER_AGENT};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{SET_COOKIE, USER_AGENT},
+};
 use zeroize::Zeroize as _;
 
 use super::{
@@ -22,6 +26,7 @@ use super::{
     local::{Knock, NewAdmin},
     oidc::local_path,
     sessions::Begun,
+    token::Token,
 };
 use crate::{
     console::Console,
@@ -84,17 +89,18 @@ fn knock<'a>(arrival: &'a Arrival, headers: &'a HeaderMap) -> Knock<'a> {
 
 /// Sets the session's cookie and leads on.
 fn enter(console: &Console, begun: &Begun, to: Option<&str>) -> Response {
-    let to = to.and_then(local_path).map_or_else(paths::home, paths::at);
+    let to = to.and_then(|to| local_path(console.config.base(), to)).unwrap_or_else(paths::home);
     let mut response = pages::lead_to(&to);
-    response.headers_mut().append(SET_COOKIE, of_session(console, begun));
+    let cookie = of_session(console, &begun.token, begun.expires_at);
+    response.headers_mut().append(SET_COOKIE, cookie);
     response
 }
 
 /// The cookie ends when the session must.
-pub fn of_session(console: &Console, begun: &Begun) -> http::HeaderValue {
-    let left = begun.expires_at.since(console.clock.now()).max(0) / app::time::Micros::SECOND;
+pub fn of_session(console: &Console, token: &Token, expires_at: Micros) -> HeaderValue {
+    let left = expires_at.since(console.clock.now()).max(0) / Micros::SECOND;
     let name = session_cookie(&console.config);
-    cookies::set_own(&console.config, name, begun.token.reveal(), left.unsigned_abs())
+    cookies::set_own(&console.config, name, token.reveal(), left.unsigned_abs())
 }
 
 /// `POST /sign-in`: with name and password, or as one of the demo's people.
@@ -133,7 +139,7 @@ pub async fn sign_out(
 ) -> Result<Response, Failed> {
     let here = console.accounts.session_here(&caller).await?;
     let there = match (&console.oidc, here) {
-        (Some(oidc), Some(session)) => oidc.leave(&session, &console.home_url()).await,
+        (Some(oidc), Some(session)) => oidc.end_session_url(&session).await,
         _ => None,
     };
     console.accounts.sign_out(&caller).await?;

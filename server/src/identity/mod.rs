@@ -5,6 +5,7 @@
 //!                       key ─► header ┴─► callers ─► Caller with rights (by epoch) ─► every handler, every stream
 //! ```
 
+pub mod admin;
 pub mod callers;
 pub mod epochs;
 pub mod forms;
@@ -14,10 +15,15 @@ pub mod oidc;
 pub mod own;
 pub mod rights;
 pub mod sessions;
+mod start;
 mod store;
 pub mod token;
 
+pub use store::move_epoch;
+
 use std::sync::Arc;
+
+pub use start::{StartError, check_start};
 
 use app::{
     error::ApiError,

@@ -123,6 +123,16 @@ fn held(row: &Row) -> Result<Option<Held>, StoreError> {
     Ok(row.text("role")?.parse::<Role>().ok().map(|role| Held { role, workspace_id }))
 }
 
+/// Whether a role is granted to anybody who can sign in: to a group, or to a person who is not disabled.
+pub async fn holds_any_grant(db: &Db) -> Result<bool, StoreError> {
+    let sql = Sql::new(
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM grants WHERE subject_kind = 'group') \
+         OR EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.subject_id \
+         WHERE g.subject_kind = 'person' AND p.disabled_at IS NULL) THEN 1 ELSE 0 END AS held",
+    );
+    db.fetch_one(sql).await?.bool("held")
+}
+
 pub async fn groups_of(db: &Db, person_id: &str) -> Result<Vec<String>, StoreError> {
     let sql = Sql::new("SELECT name FROM person_groups WHERE person_id = ").arg(person_id);
     db.fetch_all(sql.push(" ORDER BY name")).await?.iter().map(|row| row.text("name")).collect()

@@ -57,6 +57,30 @@ impl AuditRow {
         Self::new(caller, action, Decision::Failed).reason(reason)
     }
 
+    /// A refusal of somebody who did not say who they are.
+    pub fn stranger(action: &'static str) -> Self {
+        Self {
+            action,
+            actor_kind: "stranger",
+            actor_id: String::new(),
+            actor_name: String::new(),
+            on_behalf_of: None,
+            service_identity: None,
+            target_kind: None,
+            target_id: None,
+            target_label: None,
+            workspace_id: None,
+            capability: None,
+            decision: Decision::Denied,
+            reason: None,
+            request_id: String::new(),
+            correlation_id: String::new(),
+            session_hash: None,
+            address: None,
+            details: Json::Object(serde_json::Map::new()),
+        }
+    }
+
     fn new(caller: &Caller, action: &'static str, decision: Decision) -> Self {
         Self {
             action,

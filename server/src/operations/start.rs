@@ -130,15 +130,17 @@ fn key_violation(key: &str) -> Option<Violation> {
 /// "not there" are one answer.
 async fn check_place(base: &Base, reach: &Reach, run: &Checked<'_>) -> Result<(), ApiError> {
     let id = run.workspace_id;
-    if !reach.includes(id) || !store::has_workspace(&base.db, id).await.map_err(refused)? {
-        return Err(ApiError::NotFound(Thing::Workspace));
+    let missing = ApiError::NotFound(Thing::Workspace);
+    if !reach.includes(id) {
+        return Err(missing);
     }
-    if let Some(tenant) = run.tenant_id
-        && !store::has_tenant(&base.db, id, tenant).await.map_err(refused)?
-    {
-        return Err(ApiError::NotFound(Thing::Tenant));
+    let mut archived =
+        store::find_workspace(&base.db, id).await.map_err(refused)?.ok_or(missing)?.archived;
+    if let Some(tenant) = run.tenant_id {
+        let tenant = store::find_tenant(&base.db, id, tenant).await.map_err(refused)?;
+        archived |= tenant.ok_or(ApiError::NotFound(Thing::Tenant))?.archived;
     }
-    Ok(())
+    if archived { Err(ApiError::Conflict(Conflict::Archived)) } else { Ok(()) }
 }
 
 /// One transaction: the run, its news, its audit row. Two that bring one key at once meet at its unique index:

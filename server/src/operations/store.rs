@@ -33,12 +33,12 @@ pub const RUNS: Table = Table {
     workspace: "r.workspace_id",
     created: "r.created_at",
     facets: "operation_runs_facets",
-    search: Searchable {
+    search: Some(Searchable {
         table: "operation_runs r",
         column: "r.search_text",
         id: "r.id",
         index: "operation_search",
-    },
+    }),
     implied: &[ended("succeeded"), ended("failed")],
 };
 
@@ -303,17 +303,26 @@ pub async fn find_by_key(
     Ok(Some((row.i64("id")?, row.opt_text("request_hash")?)))
 }
 
-pub async fn has_workspace(db: &Db, id: i64) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT id FROM workspaces WHERE id = ").arg(id);
-    Ok(db.fetch_optional(sql).await?.is_some())
+/// Where a run is to belong.
+pub struct Place {
+    pub archived: bool,
 }
 
-pub async fn has_tenant(db: &Db, workspace_id: i64, id: i64) -> Result<bool, StoreError> {
-    let sql = Sql::new("SELECT id FROM tenants WHERE id = ")
+pub async fn find_workspace(db: &Db, id: i64) -> Result<Option<Place>, StoreError> {
+    let sql = Sql::new("SELECT archived_at FROM workspaces WHERE id = ").arg(id);
+    db.fetch_optional(sql).await?.map(|row| place(&row)).transpose()
+}
+
+pub async fn find_tenant(db: &Db, workspace_id: i64, id: i64) -> Result<Option<Place>, StoreError> {
+    let sql = Sql::new("SELECT archived_at FROM tenants WHERE id = ")
         .arg(id)
         .push(" AND workspace_id = ")
         .arg(workspace_id);
-    Ok(db.fetch_optional(sql).await?.is_some())
+    db.fetch_optional(sql).await?.map(|row| place(&row)).transpose()
+}
+
+fn place(row: &Row) -> Result<Place, StoreError> {
+    Ok(Place { archived: row.opt_micros("archived_at")?.is_some() })
 }
 
 /// Whether a line stands in a run's log, asked on a reader.

@@ -40,7 +40,8 @@ pub struct Table {
     pub created: &'static str,
     /// The index that begins with the id and holds every filter's column.
     pub facets: &'static str,
-    pub search: Searchable,
+    /// None where there is no filter of words.
+    pub search: Option<Searchable>,
     /// What goes without saying.
     pub implied: &'static [Implied],
 }
@@ -270,6 +271,29 @@ pub async fn newer(
         .arg(most)
         .push(") counted");
     count(db, sql).await
+}
+
+/// Ids of a whole list that is walked through oldest first, such as for an export: those of one slice above `above`
+/// and up to `to`, and how far the slice reached. It has come to the end when that is `to`.
+pub async fn walk(
+    db: &Db,
+    table: &Table,
+    reach: &Reach,
+    query: &ListQuery,
+    above: i64,
+    to: i64,
+) -> Result<(Vec<i64>, i64), StoreError> {
+    let Some(mut ask) = Ask::read(table, reach, query) else { return Ok((Vec::new(), to)) };
+    let Some(all) = ask.bounds(db).await? else { return Ok((Vec::new(), to)) };
+    let above = above.max(all.above);
+    let below = all.below.min(to.saturating_add(1));
+    let mut left = Range { above, below, upwards: true };
+    if left.is_empty() {
+        return Ok((Vec::new(), to));
+    }
+    let part = left.take(SLICE);
+    let ids = read_ids(db, ask.ids_in_slice(db.dialect(), &part)).await?;
+    Ok((ids, if left.is_empty() { to } else { part.below - 1 }))
 }
 
 async fn count(db: &Db, sql: Sql) -> Result<i64, StoreError> {

@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003_vault", 1),
     migration!(4, "0004_audit", 1),
     migration!(5, "0005_identity", 1),
+    migration!(6, "0006_audit_list", 1),
 ];
 
 /// The schema that this program was written for.

@@ -27,6 +27,7 @@ mod hold;
 pub mod list;
 mod listen;
 mod migrate;
+pub mod paged;
 mod query;
 mod row;
 mod sql;

@@ -27,6 +27,11 @@ pub enum VaultError {
     )]
     Wrong { id: String },
     #[error(
+        "the key `{id}` was retired: put the line of another key above it in the key ring; `quarterdeck keys rotate` \
+         makes one"
+    )]
+    Retired { id: String },
+    #[error(
         "Postgres is shared, so the console makes no key for it: run `quarterdeck keys new`, keep its line safe \
          and give it to every replica, as the file that `vault_key_file` names or as `vault_keys`"
     )]

@@ -17,9 +17,11 @@ mod chain;
 mod error;
 mod file;
 mod open;
+mod reseal;
 mod ring;
 mod seal;
 mod store;
+mod store_sealed;
 
 use std::fmt;
 
@@ -27,7 +29,9 @@ use zeroize::Zeroizing;
 
 pub use chain::{ChainKey, ChainKeys};
 pub use error::VaultError;
-pub use open::{find_ring, open_for};
+pub use file::{rotate, take_out};
+pub use open::{find_file, find_ring, open_for};
+pub use reseal::{InUse, KeyUses, NamingColumn, Resealed, Resealer, RowName, SealedColumn};
 pub use ring::KeyRing;
 pub use seal::Place;
 pub use store::{Recorded, recorded};

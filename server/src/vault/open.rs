@@ -42,17 +42,29 @@ fn look(config: &Config) -> Result<Found, VaultError> {
     if let Some(ring) = &config.vault_keys {
         return Ok(Found::Ring(ring.clone()));
     }
+    // None only where the ring stands in the configuration itself.
+    let path = find_file(config)?.ok_or(VaultError::NoKey)?;
+    match file::read(&path)? {
+        Some(ring) => Ok(Found::Ring(ring)),
+        None if config.vault_key_file.is_some() => Err(VaultError::NoFile { path }),
+        None => Ok(Found::Nothing { beside: path }),
+    }
+}
+
+/// Where the key file is, or would be; none when the configuration holds the ring itself.
+pub fn find_file(config: &Config) -> Result<Option<PathBuf>, VaultError> {
+    if config.vault_keys.is_some() {
+        return Ok(None);
+    }
     if let Some(path) = &config.vault_key_file {
-        let ring = file::read(path)?;
-        return ring.map(Found::Ring).ok_or_else(|| VaultError::NoFile { path: path.clone() });
+        return Ok(Some(path.clone()));
     }
     let Some(database) = StoreConfig::at(&config.database_url).sqlite_file()? else {
         return Err(VaultError::NoKey);
     };
     let mut beside = database.into_os_string();
     beside.push(".key");
-    let beside = PathBuf::from(beside);
-    Ok(file::read(&beside)?.map_or(Found::Nothing { beside }, Found::Ring))
+    Ok(Some(PathBuf::from(beside)))
 }
 
 async fn first(path: PathBuf, db: &Db, rng: &Rng) -> Result<KeyRing, VaultError> {

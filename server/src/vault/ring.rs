@@ -70,6 +70,11 @@ impl KeyRing {
         text
     }
 
+    /// The keys of the audit chain that this ring gives; no database is asked.
+    pub fn chain(&self) -> super::ChainKeys {
+        super::ChainKeys::of(self)
+    }
+
     /// The active one first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.keys().map(Key::id)

@@ -66,6 +66,12 @@ pub(super) fn open(
     Ok(opened)
 }
 
+/// How everything begins that was sealed under the key of this name.
+pub(super) fn prefix(id: &str) -> Vec<u8> {
+    let length = u8::try_from(id.len()).expect("an id has at most 64 bytes");
+    [&[VERSION, length], id.as_bytes()].concat()
+}
+
 /// Under which key it was sealed; none when it is not of our form.
 pub(super) fn key_id(sealed: &[u8]) -> Option<&str> {
     parts(sealed).map(|(id, _, _)| id)

@@ -19,6 +19,8 @@ const CHECK: &[u8] = b"quarterdeck";
 pub struct Recorded {
     pub id: String,
     pub since: Micros,
+    /// When it was taken out of use: the ring may lack it since.
+    pub retired: Option<Micros>,
     check: Vec<u8>,
 }
 
@@ -44,9 +46,7 @@ pub(super) async fn agree(keys: &KeyRing, db: &Db, rng: &Rng) -> Result<(), Vaul
         return Ok(());
     }
     let mut tx = db.begin().await?;
-    // Whoever appends to the audit chain takes this lock too: the ring decides by which key that is done.
-    let lock = Sql::new("SELECT seq FROM audit_head WHERE id = 1").push(tx.dialect().row_lock());
-    tx.fetch_one(lock).await?;
+    lock(&mut tx).await?;
     let known = tx.fetch_all(select()).await?;
     let known: Vec<Recorded> = known.iter().map(read).collect::<Result<_, _>>()?;
     for key in compare(keys, &known)? {
@@ -55,11 +55,17 @@ pub(super) async fn agree(keys: &KeyRing, db: &Db, rng: &Rng) -> Result<(), Vaul
     Ok(tx.commit(Vec::new()).await?)
 }
 
+/// Whoever appends to the audit chain takes this lock too: the ring decides by which key that is done.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    let lock = Sql::new("SELECT seq FROM audit_head WHERE id = 1").push(tx.dialect().row_lock());
+    tx.fetch_one(lock).await.map(|_| ())
+}
+
 /// The keys of the ring that are new.
 fn compare<'a>(ring: &'a KeyRing, known: &[Recorded]) -> Result<Vec<&'a Key>, VaultError> {
     let missing: Vec<String> = known
         .iter()
-        .filter(|recorded| ring.find(&recorded.id).is_none())
+        .filter(|recorded| recorded.retired.is_none() && ring.find(&recorded.id).is_none())
         .map(|recorded| format!("`{}`", recorded.id))
         .collect();
     if !missing.is_empty() {
@@ -74,6 +80,10 @@ fn compare<'a>(ring: &'a KeyRing, known: &[Recorded]) -> Result<Vec<&'a Key>, Va
         let opened = seal::open(key, place(key), &recorded.check);
         if !opened.is_ok_and(|opened| opened.as_slice() == CHECK) {
             return Err(VaultError::Wrong { id: recorded.id.clone() });
+        }
+        // The next start would no longer ask for it, and what it seals from now on would be lost.
+        if recorded.retired.is_some() && ring.active().id() == key.id() {
+            return Err(VaultError::Retired { id: recorded.id.clone() });
         }
     }
     Ok(new)
@@ -96,13 +106,16 @@ fn place(key: &Key) -> Place<'_> {
 }
 
 fn select() -> Sql {
-    Sql::new("SELECT id, check_value, created_at FROM vault_keys ORDER BY created_at, id")
+    Sql::new(
+        "SELECT id, check_value, created_at, retired_at FROM vault_keys ORDER BY created_at, id",
+    )
 }
 
 fn read(row: &Row) -> Result<Recorded, StoreError> {
     Ok(Recorded {
         id: row.text("id")?,
         since: row.micros("created_at")?,
+        retired: row.opt_micros("retired_at")?,
         check: row.bytes("check_value")?,
     })
 }

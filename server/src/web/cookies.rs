@@ -51,6 +51,8 @@ fn written(config: &Config, name: &str, value: &str, path: &str, seconds: u64) -
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -61,5 +63,32 @@ mod tests {
         )]);
         assert_eq!(find(&headers, ZONE), Some("Europe/Lisbon"));
         assert_eq!(find(&headers, FLASH), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_and_nothing_is_found_that_was_not_sent(
+            lines in vec(vec(any::<u8>(), 0..120), 0..4),
+        ) {
+            let mut headers = HeaderMap::new();
+            for line in &lines {
+                if let Ok(value) = HeaderValue::from_bytes(line) {
+                    headers.append(COOKIE, value);
+                }
+            }
+            prop_assert_eq!(find(&headers, "qd_session"), None);
+            headers.append(COOKIE, HeaderValue::from_static("qd_session=one; qd_session=two"));
+            prop_assert_eq!(find(&headers, "qd_session"), Some("one"));
+        }
+
+        #[test]
+        fn what_is_found_stood_behind_its_name(name in "[a-z_]{1,6}", value in "[ -~]{0,40}") {
+            let line = format!("a=b; {name}={value}");
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&line).expect("ASCII"))]);
+            if name != "a" {
+                let whole = value.split(';').next().unwrap_or_default().trim();
+                prop_assert_eq!(find(&headers, &name), Some(whole));
+            }
+        }
     }
 }

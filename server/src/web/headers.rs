@@ -1,5 +1,7 @@
 //! The headers that keep a page to itself, on every answer, whoever made it.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -45,7 +47,7 @@ pub async fn layer(
         headers.insert(name, HeaderValue::from_static(value));
     }
     let policy = if is_html(headers) {
-        of_page(&arrival.nonce, &provider(console))
+        of_page(&arrival.nonce, &provider(console, &arrival))
     } else {
         NOTHING.to_owned()
     };
@@ -64,10 +66,11 @@ fn is_html(headers: &HeaderMap) -> bool {
     value.is_some_and(|value| value.starts_with("text/html"))
 }
 
-/// Signing out here leads on to the provider's own sign-out, and browsers hold a form's redirect to this too.
-fn provider(console: &Console) -> String {
-    let issuer = console.config.oidc.as_ref().and_then(|oidc| url::Url::parse(&oidc.issuer).ok());
-    issuer.map_or_else(String::new, |url| format!(" {}", url.origin().ascii_serialization()))
+/// Signing out here leads on to the provider's own sign-out, and browsers hold a form's redirect to this too. Nobody
+/// signs out who is not signed in.
+fn provider(console: &Console, arrival: &Arrival) -> Arc<str> {
+    let provider = console.oidc.as_ref().filter(|_| arrival.caller.get().is_some());
+    provider.map_or_else(Arc::default, |sign_in| sign_in.oidc().form_action())
 }
 
 /// Scripts carry this page's nonce, and what they load inherits their trust: hashed file names could not

@@ -41,7 +41,13 @@ type PerCaller =
 pub struct Limits {
     clock: Monotonic,
     searches: PerCaller,
+    departures: PerCaller,
+    exports: PerCaller,
 }
+
+/// Sign-ins that one address may begin in a second, and how many at once: an office behind one address in the morning.
+const DEPARTURES: NonZeroU32 = NonZeroU32::new(2).expect("two");
+const DEPARTURES_AT_ONCE: NonZeroU32 = NonZeroU32::new(60).expect("sixty");
 
 impl Limits {
     pub fn new(config: &Config, clock: &Clock) -> Self {
@@ -49,7 +55,18 @@ impl Limits {
         let rate = NonZeroU32::new(config.search_rate).unwrap_or(NonZeroU32::MIN);
         let searches =
             RateLimiter::new(Quota::per_second(rate), HashMapStateStore::default(), clock.clone());
-        Self { clock, searches }
+        let departures = Quota::per_second(DEPARTURES).allow_burst(DEPARTURES_AT_ONCE);
+        let departures = RateLimiter::new(departures, HashMapStateStore::default(), clock.clone());
+        let exports = Quota::per_second(NonZeroU32::MIN);
+        let exports = RateLimiter::new(exports, HashMapStateStore::default(), clock.clone());
+        Self { clock, searches, departures, exports }
+    }
+
+    /// Refuses an address that begins sign-ins too often: each is remembered until it comes back or is too old, and
+    /// nobody is known yet.
+    pub fn depart(&self, arrival: &Arrival) -> Result<(), ApiError> {
+        let who = arrival.address.map(|address| address.to_string()).unwrap_or_default();
+        self.take(&self.departures, &who)
     }
 
     /// Refuses a caller that searches too often. A search is whatever has a text to look for.
@@ -62,15 +79,24 @@ impl Limits {
         if !pairs.iter().any(|(key, value)| key == "q" && !value.is_empty()) {
             return Ok(());
         }
-        if self.searches.len() > CALLERS_KEPT {
-            self.searches.retain_recent();
-        }
         let who = match (caller, arrival.address) {
             (Some(caller), _) => format!("{caller:?}"),
             (None, Some(address)) => address.to_string(),
             (None, None) => String::new(),
         };
-        self.searches.check_key(&who).map_err(|refused| {
+        self.take(&self.searches, &who)
+    }
+
+    /// Refuses a caller that exports more than once in a second.
+    pub fn export(&self, caller: &Caller) -> Result<(), ApiError> {
+        self.take(&self.exports, &format!("{caller:?}"))
+    }
+
+    fn take(&self, limiter: &PerCaller, who: &String) -> Result<(), ApiError> {
+        if limiter.len() > CALLERS_KEPT {
+            limiter.retain_recent();
+        }
+        limiter.check_key(who).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
             ApiError::RateLimited { retry_after_s: seconds }

@@ -13,6 +13,7 @@ pub mod arrival;
 pub mod assets;
 pub mod cookies;
 pub mod errors;
+pub mod form;
 pub mod headers;
 pub mod health;
 pub mod json;
@@ -25,6 +26,7 @@ pub mod query;
 pub mod routes;
 pub mod same_site;
 pub mod stack;
+pub mod strangers;
 pub mod trace;
 
 pub use errors::Failed;

@@ -11,6 +11,7 @@ use std::{
 
 use app::{
     error::ApiError,
+    identity::model::ShownOnce,
     request::{Banner, Flash, PageRequest, RefusedForm, Zone},
     shell::shell,
 };
@@ -88,6 +89,19 @@ pub async fn render_refused_at(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
+}
+
+/// Draws the page of a form with what is shown on this one answer and never again: a link, a key. It is kept nowhere,
+/// so not even a reload of the page finds it.
+pub async fn render_once(
+    console: &'static Console,
+    arrival: &Arrival,
+    shown: ShownOnce,
+) -> Result<Response, Failed> {
+    let mut request = page_request(console, arrival);
+    request.pairs = query::pairs(arrival.query.as_deref().unwrap_or_default())?;
+    request.shown = Some(shown);
+    draw(console, arrival, request).await
 }
 
 /// Goes to another page with a GET.
@@ -171,6 +185,7 @@ fn page_request(console: &Console, arrival: &Arrival) -> PageRequest {
         environment: console.config.environment.clone(),
         flash: arrival.flash_cookie.as_deref().and_then(Flash::from_cookie),
         refused: None,
+        shown: None,
         failed: None,
     }
 }
@@ -221,6 +236,16 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let audit: Arc<dyn app::audit::Audit> = Arc::clone(&console.audit) as _;
+    provide_context(audit);
+    let people: Arc<dyn app::identity::People> = Arc::clone(&console.admin) as _;
+    provide_context(people);
+    let grants: Arc<dyn app::identity::Grants> = Arc::clone(&console.admin) as _;
+    provide_context(grants);
+    let keys: Arc<dyn app::identity::Keys> = Arc::clone(&console.admin) as _;
+    provide_context(keys);
+    let workspaces: Arc<dyn app::workspaces::Workspaces> = Arc::clone(&console.workspaces) as _;
+    provide_context(workspaces);
     let charts: Arc<dyn app::ui::chart::Charts> = Arc::new(chart::Plotters);
     provide_context(charts);
 }

@@ -104,6 +104,16 @@ impl Routes {
     }
 
     #[must_use]
+    pub fn patch<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, &'static Console>,
+        T: 'static,
+    {
+        let handler = on(MethodFilter::PATCH, handler);
+        self.add(Method::PATCH, path, access, Kind::Handler, true, handler)
+    }
+
+    #[must_use]
     pub fn delete<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
     where
         H: Handler<T, &'static Console>,
@@ -186,7 +196,7 @@ impl Routes {
         for (row, handler) in self.rows {
             let path = row.path;
             let enforced = handler.layer(middleware::from_fn(move |request, next| {
-                enforce(console, row.access, row.changes, request, next)
+                enforce(console, (row.path, row.access, row.changes), request, next)
             }));
             router = router.route(path, enforced);
         }
@@ -208,13 +218,15 @@ fn agree(table: &BTreeSet<String>, application: &BTreeSet<String>) -> Result<(),
 
 async fn enforce(
     console: &'static Console,
-    access: Access,
-    changes: bool,
+    (path, access, changes): (&'static str, Access, bool),
     request: Request,
     next: Next,
 ) -> Response {
     let caller = request.extensions().get::<Caller>();
     if let Err(error) = allowed(caller, access).await {
+        if error == ApiError::SignIn {
+            note_stranger(console, &request, path);
+        }
         return Failed(error).into_response();
     }
     if changes && console.config.read_only {
@@ -226,6 +238,14 @@ async fn enforce(
         return Failed(error).into_response();
     }
     limits::within(console, request, next).await
+}
+
+/// A read-only console writes nothing down.
+fn note_stranger(console: &Console, request: &Request, path: &'static str) {
+    if !console.config.read_only {
+        let address = request.extensions().get::<Arrival>().and_then(|arrival| arrival.address);
+        console.strangers.refused(console.clock.now(), address, path);
+    }
 }
 
 async fn allowed(caller: Option<&Caller>, access: Access) -> Result<(), ApiError> {

@@ -3,6 +3,7 @@
 
 use std::process::{Command, Output};
 
+use futures::TryStreamExt as _;
 use server::{
     audit::Heads,
     store::{Dialect, Sql, testing},
@@ -103,4 +104,38 @@ async fn a_file_at_rest_is_verified_too() {
     let (code, said) = run(&engine.config.url, TEST_KEYS, &[]).await;
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("3 rows"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_is_verified_without_its_database() {
+    let engine = testing::Engine::fresh(Dialect::Sqlite, server::clock::Clock::system()).await;
+    write(&engine.db, 4).await;
+    let permit = super::list::permitted(&engine.db, app::identity::Reach::Everything).await;
+    let service = server::audit::AuditService::new(engine.db.clone());
+    let query = app::list::ListQuery::default();
+    let export = service.export(&permit, server::audit::Format::Ndjson, &query).await;
+    let text: String = export.expect("it begins").stream().try_collect().await.expect("it ends");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("log.ndjson");
+    let nowhere = format!("sqlite:{}", folder.path().join("none.db").display());
+    let args = ["--bundle", file.to_str().expect("text")];
+    for (text, code, said) in [
+        (text.clone(), 0, "without a gap, 5 rows, 1 to 5"),
+        (text.replacen("Operation #3", "Operation #4", 1), 1, "line 4, row 3: the row was changed"),
+        (
+            text.split_inclusive('\n').take(4).collect(),
+            1,
+            "line 5: the file ends here, without its seal",
+        ),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let (ended, output) = run(&nowhere, TEST_KEYS, &args).await;
+        assert_eq!(ended, code, "{output}");
+        assert!(output.contains(said), "{output}");
+    }
+    std::fs::remove_file(&file).expect("removed");
+    assert_eq!(run(&nowhere, TEST_KEYS, &args).await.0, 2);
+    let (code, output) = run(&nowhere, TEST_KEYS, &[&args[..], &["--from", "1"]].concat()).await;
+    assert_eq!(code, 2, "{output}");
+    assert!(!folder.path().join("none.db").exists(), "no database is made");
 }

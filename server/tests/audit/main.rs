@@ -1,7 +1,10 @@
 //! The audit chain: whatever is done to it is found and named, whatever happens to its writers leaves it whole.
 
 mod cli;
+mod export;
 mod heads;
+mod list;
+mod retention;
 mod tampering;
 mod writers;
 
@@ -85,14 +88,20 @@ async fn whole(db: &Db, ask: &Ask) -> Whole {
 #[tokio::test]
 async fn a_chain_that_nobody_touched_is_whole() {
     for engine in testing::engines().await {
-        assert_eq!(whole(&engine.db, &Ask::default()).await, Whole { rows: 0, last: 0, heads: 0 });
+        assert_eq!(
+            whole(&engine.db, &Ask::default()).await,
+            Whole { rows: 0, last: 0, heads: 0, pruned_to: 0 }
+        );
         // More than a page, and not a whole number of them.
         write(&engine.db, 1_203).await;
         let all = whole(&engine.db, &Ask::default()).await;
-        assert_eq!(all, Whole { rows: 1_203, last: 1_203, heads: 0 });
+        assert_eq!(all, Whole { rows: 1_203, last: 1_203, heads: 0, pruned_to: 0 });
         for (from, to, rows) in [(1, 1, 1), (2, 501, 500), (700, 1_203, 504), (1_203, 1_203, 1)] {
             let ask = Ask { from: Some(from), to: Some(to), head: None };
-            assert_eq!(whole(&engine.db, &ask).await, Whole { rows, last: to, heads: 0 });
+            assert_eq!(
+                whole(&engine.db, &ask).await,
+                Whole { rows, last: to, heads: 0, pruned_to: 0 }
+            );
         }
     }
 }

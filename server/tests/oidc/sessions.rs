@@ -54,6 +54,8 @@ fn replica(db: &Db, config: &OidcConfig, seed: u64) -> SignIn {
         rng: rng.clone(),
         sessions: Arc::new(Sessions::new(db.clone(), rng, limits)),
         granted_groups: vec!["ops-admins".to_owned(), "ops-operators".to_owned()],
+        home: "http://console.example/".to_owned(),
+        base: String::new(),
         gate: Arc::new(Quiet),
     })
 }
@@ -233,7 +235,7 @@ async fn other_groups_at_the_provider_are_other_groups_here() {
         let epoch = "SELECT CAST(epoch AS TEXT) AS it FROM identity_epoch";
         let before = stage.one(epoch).await;
         stage.realm.change(json!({"people": {"alice": {"groups": ["ops-operators"]}}})).await;
-        stage.hand.advance(Duration::from_secs(14 * 60));
+        stage.hand.advance(Duration::from_mins(14));
         assert_eq!(stage.renew().await, [], "a quarter of an hour is not over");
         stage.hand.advance(Duration::from_secs(61));
         assert_eq!(stage.renew().await, [Fate::Renewed]);
@@ -270,12 +272,12 @@ async fn a_provider_that_is_down_costs_nobody_the_session_for_an_hour() {
         stage.hand.advance(Duration::from_secs(901));
         assert_eq!(stage.renew().await, [Fate::PutOff]);
         assert_eq!(stage.renew().await, [], "it is left in peace for a while");
-        stage.hand.advance(Duration::from_secs(40 * 60));
+        stage.hand.advance(Duration::from_mins(40));
         assert_eq!(stage.renew().await, [Fate::PutOff]);
         assert_eq!(stage.ended().await, None);
         stage.realm.faults(json!({})).await;
         stage.realm.change(json!({"ttl": {"id": 7200}})).await;
-        stage.hand.advance(Duration::from_secs(60));
+        stage.hand.advance(Duration::from_mins(1));
         assert_eq!(stage.renew().await, [Fate::Renewed], "it is up again");
         stage.realm.faults(json!({"legs": {"token": {"down": true}}})).await;
         stage.hand.advance(Duration::from_secs(3601));
@@ -292,7 +294,7 @@ async fn a_lost_answer_ends_one_session_and_says_why() {
         stage.hand.advance(Duration::from_secs(901));
         assert_eq!(stage.renew().await, [Fate::PutOff], "it may have been nothing");
         stage.realm.faults(json!({})).await;
-        stage.hand.advance(Duration::from_secs(60));
+        stage.hand.advance(Duration::from_mins(1));
         assert_eq!(stage.renew().await, [Fate::Ended]);
         assert_eq!(stage.ended().await.as_deref(), Some("provider_refused"));
         stage.arrive("alice").await.expect("and may come in again");
@@ -398,7 +400,17 @@ async fn the_id_token_is_the_hint_at_the_providers_own_sign_out() {
     for stage in stages(json!({})).await {
         stage.arrive("alice").await.expect("alice");
         let id = stage.one("SELECT id AS it FROM sessions").await.expect("a session");
-        let out = stage.console.leave(&id, "http://console.example/").await.expect("an address");
+        let out = stage.console.end_session_url(&id).await.expect("an address");
+        assert_eq!(
+            query(&out, "post_logout_redirect_uri").as_deref(),
+            Some("http://console.example/")
+        );
+        let asked = stage.realm.calls("discovery").await;
+        stage.realm.faults(json!({"legs": {"discovery": {"down": true}}})).await;
+        stage.hand.advance(Duration::from_hours(2));
+        stage.console.end_session_url(&id).await.expect("its address is known");
+        assert_eq!(stage.realm.calls("discovery").await, asked, "nobody waits for it");
+        assert_eq!(stage.console.end_session_url("nobody's").await, None);
         let hint = query(&out, "id_token_hint").expect("a hint");
         assert!(stage.realm.tokens().await.contains(&hint));
     }

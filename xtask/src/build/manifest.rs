@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -74,7 +75,11 @@ fn write_changed(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    fs::write(&fresh, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    // Some of what is written so is secret: readable by its owner alone from its first byte on.
+    drop(fs::remove_file(&fresh));
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh);
+    file.and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("cannot write {}", path.display()))?;
     fs::rename(&fresh, path).with_context(|| format!("cannot write {}", path.display()))
 }
 

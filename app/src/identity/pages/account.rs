@@ -65,6 +65,9 @@ fn fetch() -> impl Future<Output = Result<Own, ApiError>> + Send {
 
 fn draw(own: &Own, refused: Option<&RefusedForm>, clock: &Clockface) -> AnyView {
     let sign_out = view! {
+        <a class="btn" href=paths::own_keys()>
+            "Your API keys"
+        </a>
         <form method="post" action=paths::sign_out()>
             <button class="btn">"Sign out"</button>
         </form>
@@ -267,30 +270,16 @@ fn password(own: &Own, refused: Option<&RefusedForm>) -> Option<AnyView> {
             />
         }
     };
-    let form = match error {
-        Some(refused) => view! {
-            <ConfirmForm
-                ask="Change password…"
-                confirm="Change password"
-                consequence="Every other session of yours ends."
-                action=paths::account_password()
-                refused
-            >
-                {fields()}
-            </ConfirmForm>
-        }
-        .into_any(),
-        None => view! {
-            <ConfirmForm
-                ask="Change password…"
-                confirm="Change password"
-                consequence="Every other session of yours ends."
-                action=paths::account_password()
-            >
-                {fields()}
-            </ConfirmForm>
-        }
-        .into_any(),
+    let form = view! {
+        <ConfirmForm
+            ask="Change password…"
+            confirm="Change password"
+            consequence="Every other session of yours ends."
+            action=paths::account_password()
+            refused=error
+        >
+            {fields()}
+        </ConfirmForm>
     };
     Some(view! { <Card title="Password">{form}</Card> }.into_any())
 }

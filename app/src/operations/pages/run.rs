@@ -5,6 +5,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::run_parts::{ErrorCard, FactsCard, Happened, InputCard};
 use crate::{
+    audit::parts::{AuditPanel, PanelContent, load_panel},
     error::{ApiError, Thing},
     events,
     operations::{
@@ -28,6 +29,7 @@ const CONTENT: &str = "operation";
 pub fn RunPage() -> impl IntoView {
     let Some(request) = PageRequest::from_context() else { return ().into_any() };
     let asked = use_params_map().with_untracked(|params| params.get("id").unwrap_or_default());
+    let audit = load_panel("operation", asked.clone());
     let content = load(move || fetch(asked.clone()));
     let clock = Clockface::of(&request);
     view! {
@@ -35,8 +37,9 @@ pub fn RunPage() -> impl IntoView {
             {move || {
                 let clock = clock.clone();
                 Suspend::new(async move {
-                    match &*content.await {
-                        Ok(detail) => draw(detail, &clock),
+                    let (content, audit) = (content.await, audit.await);
+                    match &*content {
+                        Ok(detail) => draw(detail, (*audit).clone(), &clock),
                         Err(error) => {
                             let way_out = ("Show all operations", paths::runs());
                             view! { <Failure error=error.clone() way_out /> }.into_any()
@@ -59,7 +62,11 @@ fn fetch(asked: String) -> impl Future<Output = Result<OperationDetail, ApiError
     }
 }
 
-fn draw(detail: &OperationDetail, clock: &Clockface) -> AnyView {
+fn draw(
+    detail: &OperationDetail,
+    audit: Option<Result<PanelContent, ApiError>>,
+    clock: &Clockface,
+) -> AnyView {
     let run = &detail.run;
     let title = format!("Operation #{} · {}", run.id, run.type_label);
     let crumbs = vec![
@@ -100,6 +107,7 @@ fn draw(detail: &OperationDetail, clock: &Clockface) -> AnyView {
             </div>
             <aside class="stack">
                 <FactsCard run=run.clone() clock=clock.clone() />
+                <AuditPanel content=audit clock=clock.clone() />
             </aside>
         </section>
     }

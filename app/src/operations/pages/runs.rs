@@ -20,7 +20,7 @@ use crate::{
         Alert, Clockface, Column, EmptyState, Moment, PageHead, PageTitle, SetTitle, Table, Tone,
         Took,
         answer::{see_other, set_status},
-        failure::Failure,
+        failure::{Failure, with_code},
         filters::{Chips, FilterBar, Suggestions, canonical},
         load,
         pagination::{Pagination, capped, grouped, place},
@@ -166,15 +166,6 @@ fn draw(request: &PageRequest, asked: Asked, content: &Content, clock: &Clockfac
         (Err(error), _) => view! { <Failure error=error.clone() /> }.into_any(),
         (Ok(_), _) => ().into_any(),
     }
-}
-
-/// Our sentences set field names between backticks.
-fn with_code(sentence: &str) -> AnyView {
-    let parts = sentence.split('`').enumerate().map(|(i, part)| {
-        let part = part.to_owned();
-        if i % 2 == 1 { view! { <code>{part}</code> }.into_any() } else { part.into_any() }
-    });
-    parts.collect_view().into_any()
 }
 
 fn to_runbooks() -> AnyView {

@@ -83,10 +83,11 @@ fn network(address: IpAddr) -> String {
 
 /// Seconds to wait after so many failures.
 fn wait(failures: i64, patience: Patience) -> i64 {
-    match u32::try_from(failures - patience.free) {
-        Ok(over) => 2_i64.checked_pow(over).map_or(patience.longest, |s| s.min(patience.longest)),
-        Err(_) => 0,
+    if failures < patience.free {
+        return 0;
     }
+    let over = u32::try_from(failures - patience.free).unwrap_or(u32::MAX);
+    2_i64.checked_pow(over).map_or(patience.longest, |seconds| seconds.min(patience.longest))
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Oidc {
         self.provider.standing()
     }
 
+    /// See [`Provider::form_action`].
+    pub fn form_action(&self) -> std::sync::Arc<str> {
+        self.provider.form_action()
+    }
+
     /// Where to send a person, and what to remember until they return.
     pub async fn begin(&self) -> Result<(Url, Flow), OidcError> {
         let metadata = self.provider.metadata().await?;
@@ -250,7 +255,7 @@ impl Oidc {
 
     /// Where a person signs out at the provider too; none when it has no such address.
     pub async fn end_session(&self, hint: Option<&str>, back_to: &str) -> Option<Url> {
-        let metadata = self.provider.metadata().await.ok()?;
+        let metadata = self.provider.known().await.ok()?;
         let endpoint = metadata.additional_metadata().end_session_endpoint.clone()?;
         let back_to = PostLogoutRedirectUrl::new(back_to.to_owned()).ok()?;
         let mut request = LogoutRequest::from(endpoint)

@@ -19,26 +19,34 @@ const MOST_PAGES: usize = 20;
 
 #[derive(Deserialize)]
 struct Page {
-    value: Vec<Group>,
+    value: Vec<Member>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Group {
+struct Member {
     id: String,
+    #[serde(rename = "@odata.type")]
+    kind: String,
 }
+
+/// Beside groups there are directory roles and administrative units.
+const GROUP: &str = "#microsoft.graph.group";
 
 /// The ids of all groups that the bearer is in, through other groups too.
 pub async fn groups(http: &Client, graph: &Url, bearer: &str) -> Result<Vec<String>, OidcError> {
+    // Asked without a cast to groups: for ids and types the right to read oneself is enough.
     let base = graph.as_str().trim_end_matches('/');
-    let first = format!("{base}/me/transitiveMemberOf/microsoft.graph.group?$select=id&$top=999");
+    let first = format!("{base}/me/transitiveMemberOf?$select=id&$top=999");
     let mut next = Some(Url::parse(&first).map_err(|_| failed("its address is none"))?);
     let mut ids = Vec::new();
     for _ in 0..MOST_PAGES {
         let Some(url) = next.take() else { return Ok(tidy(ids.into_iter())) };
         let page = page(http, &url, bearer).await?;
-        ids.extend(page.value.into_iter().map(|group| group.id));
+        ids.extend(
+            page.value.into_iter().filter(|member| member.kind == GROUP).map(|group| group.id),
+        );
         next = page.next.map(|link| followed(graph, &link)).transpose()?;
     }
     match next {
@@ -59,7 +67,7 @@ async fn page(http: &Client, url: &Url, bearer: &str) -> Result<Page, OidcError>
         StatusCode::OK => serde_json::from_slice(response.body())
             .map_err(|_| failed("the answer is no list of groups")),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(failed(
-            "Graph refuses the access token; the application needs the delegated permission GroupMember.Read.All",
+            "Graph refuses the access token; the application needs the delegated permission User.Read",
         )),
         status => Err(OidcError::status(Leg::Graph, status)),
     }

@@ -35,7 +35,9 @@ pub use error::{Leg, OidcError, TokenFault};
 pub use logout::Logout;
 pub use provider::Standing;
 pub use renew::{Fate, STALE};
-pub use sign_in::{Arrived, Departure, Parts, Return, SignIn, SignInError, local_path};
+pub use sign_in::{
+    Arrived, Departure, Parts, Return, SEALED_FLOWS, SEALED_TOKENS, SignIn, SignInError, local_path,
+};
 
 /// What is remembered of a sign-in while the person is at the provider.
 #[derive(Clone, Serialize, Deserialize)]

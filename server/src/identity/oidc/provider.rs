@@ -7,7 +7,8 @@ use std::{
 };
 
 use openidconnect::{
-    IssuerUrl, JsonWebKeySetUrl, ProviderMetadataWithLogout as Metadata,
+    EndSessionUrl, IssuerUrl, JsonWebKeySetUrl, ProviderMetadataWithLogout as Metadata, TokenUrl,
+    UserInfoUrl,
     core::{CoreClientAuthMethod, CoreJsonWebKeySet},
 };
 use url::Url;
@@ -31,6 +32,8 @@ pub struct Provider {
     clock: Clock,
     known: tokio::sync::Mutex<Known>,
     standing: Mutex<Standing>,
+    /// Worked out when the provider tells its addresses, never for a request.
+    forms: Mutex<Arc<str>>,
 }
 
 #[derive(Default)]
@@ -52,11 +55,27 @@ pub enum Standing {
 impl Provider {
     pub fn new(issuer: IssuerUrl, http: Client, clock: Clock) -> Self {
         let known = tokio::sync::Mutex::default();
-        Self { issuer, http, clock, known, standing: Mutex::default() }
+        let forms = Mutex::new(origins([issuer.url()]));
+        Self { issuer, http, clock, known, standing: Mutex::default(), forms }
     }
 
     pub fn standing(&self) -> Standing {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where a form of ours may lead on to, as the policy of a page names it: browsers hold the redirects of a form to
+    /// that, and signing out here leads to signing out there. Until the provider was asked, where its issuer is.
+    pub fn form_action(&self) -> Arc<str> {
+        Arc::clone(&self.forms.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of it, however old; asked for only when nothing is. For who must not be kept waiting.
+    pub async fn known(&self) -> Result<Arc<Metadata>, OidcError> {
+        let held = self.known.lock().await.metadata.clone();
+        match held {
+            Some((metadata, _)) => Ok(metadata),
+            None => self.metadata().await,
+        }
     }
 
     /// An answer that is too old is better than none.
@@ -118,6 +137,9 @@ impl Provider {
         let found = Metadata::discover_async(self.issuer.clone(), &http).await;
         let metadata = found.map_err(|error| OidcError::discovery(Leg::Discovery, error))?;
         self.safe(&metadata)?;
+        let out = metadata.additional_metadata().end_session_endpoint.as_ref();
+        let forms = origins(out.map(EndSessionUrl::url));
+        *self.forms.lock().unwrap_or_else(PoisonError::into_inner) = forms;
         Ok(metadata)
     }
 
@@ -130,9 +152,9 @@ impl Provider {
     /// A provider over https must not send secrets or people over anything less.
     fn safe(&self, metadata: &Metadata) -> Result<(), OidcError> {
         let optional: [Option<&Url>; 3] = [
-            metadata.token_endpoint().map(|url| url.url()),
-            metadata.userinfo_endpoint().map(|url| url.url()),
-            metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url()),
+            metadata.token_endpoint().map(TokenUrl::url),
+            metadata.userinfo_endpoint().map(UserInfoUrl::url),
+            metadata.additional_metadata().end_session_endpoint.as_ref().map(EndSessionUrl::url),
         ];
         let all = [metadata.authorization_endpoint().url(), metadata.jwks_uri().url()];
         let scheme = self.issuer.url().scheme();
@@ -149,6 +171,12 @@ impl Provider {
     fn stands(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
     }
+}
+
+/// As they stand in a policy, each behind a space.
+fn origins<'a>(urls: impl IntoIterator<Item = &'a Url>) -> Arc<str> {
+    let origins = urls.into_iter().map(|url| format!(" {}", url.origin().ascii_serialization()));
+    origins.collect::<String>().into()
 }
 
 /// Basic is what a provider must understand; some say that they want the secret in the body.

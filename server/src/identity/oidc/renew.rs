@@ -23,11 +23,11 @@ use super::{
 use crate::{
     identity::store::{end_session, end_sessions_of, move_epoch},
     journal::AuditRow,
-    store::{StoreError, Tx},
+    store::StoreError,
 };
 
 const ROUND: Duration = Duration::from_secs(5);
-/// Before a token expires. Shorter ones are renewed in every round.
+/// Before a token expires; shorter ones are renewed twice a minute.
 const LEAD: Duration = Duration::from_mins(1);
 /// DESIGN §5.3.
 const GROUPS_EVERY: Duration = Duration::from_mins(15);
@@ -88,8 +88,9 @@ impl SignIn {
         let tokens = match self.tokens(&due.id, &due.tokens) {
             Ok(tokens) => tokens,
             Err(error) => {
+                // A replica that was started later may have the key; where none has it the hour ends the session.
                 tracing::error!(session.id = due.id, %error, "a session's tokens cannot be opened");
-                return self.end(&due, "tokens_lost").await;
+                return self.put_off_or_end(&due, &owner).await;
             }
         };
         match self.parts.oidc.refresh(&tokens).await {
@@ -164,8 +165,10 @@ impl SignIn {
             );
             return Ok(Fate::Renewed);
         }
-        end_sessions_of(&mut tx, &due.person_id, None, "not_authorized").await?;
-        self.commit_end(tx, due, "not_authorized").await?;
+        let ended = end_sessions_of(&mut tx, &due.person_id, None, "not_authorized").await?;
+        let ended = i64::try_from(ended).unwrap_or(i64::MAX);
+        let row = self.ended(due, "not_authorized").detail("sessions", ended);
+        tx.commit(vec![row]).await?;
         Ok(Fate::Ended)
     }
 
@@ -202,20 +205,19 @@ impl SignIn {
     async fn end(&self, due: &Due, why: &'static str) -> Result<Fate, SignInError> {
         let mut tx = self.parts.db.begin().await?;
         if end_session(&mut tx, &due.id, why).await? {
-            self.commit_end(tx, due, why).await?;
+            // Open streams look at the epoch.
+            move_epoch(&mut tx).await?;
+            tx.commit(vec![self.ended(due, why)]).await?;
         }
         Ok(Fate::Ended)
     }
 
-    /// Open streams look at the epoch.
-    async fn commit_end(&self, mut tx: Tx, due: &Due, why: &'static str) -> Result<(), StoreError> {
-        move_epoch(&mut tx).await?;
+    fn ended(&self, due: &Due, why: &'static str) -> AuditRow {
         let system = crate::identity::system(Arc::clone(&self.parts.gate));
-        let row = AuditRow::allowed(&system, "identity.session.end")
+        AuditRow::allowed(&system, "identity.session.end")
             .target("session", &due.id, &due.person_id)
             .on_behalf_of(&due.person_id)
             .capability(Capability::IdentityManage)
-            .reason(why);
-        tx.commit(vec![row]).await
+            .reason(why)
     }
 }

@@ -8,20 +8,23 @@ use app::{
     paths,
 };
 use axum::{
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE, USER_AGENT},
+    header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE, USER_AGENT},
 };
 
-use super::sign_in::{FLOW_LASTS, Return, SignIn, SignInError};
+use super::{
+    OidcError,
+    sign_in::{FLOW_LASTS, Return, SignIn, SignInError},
+};
 use crate::{
     config::Config,
     console::Console,
-    identity::callers::session_cookie,
-    web::{Failed, arrival::Arrival, cookies, query},
+    identity::forms::of_session,
+    web::{Failed, arrival::Arrival, cookies, json, pages, query},
 };
 
 pub const START: &str = "/sign-in/oidc";
@@ -30,8 +33,17 @@ pub const LOGOUT: &str = "/sign-in/oidc/logout";
 
 /// Where the provider sends people back to.
 pub fn callback_url(config: &Config) -> String {
+    published(config, CALLBACK)
+}
+
+/// Where it sends those who signed out there.
+pub fn home_url(config: &Config) -> String {
+    published(config, "/")
+}
+
+fn published(config: &Config, path: &str) -> String {
     let origin = config.public_url.as_ref().map_or("", |url| url.origin.as_str());
-    format!("{origin}{}{CALLBACK}", config.base())
+    format!("{origin}{}{path}", config.base())
 }
 
 /// `GET /sign-in/oidc?to=…`
@@ -41,12 +53,14 @@ pub async fn depart(
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
     let sign_in = configured(console)?;
+    console.limits.depart(&arrival)?;
     let to = Told::read(&arrival)?.one("to")?;
     let browser = cookies::find(&headers, flow_cookie(&console.config));
     let gone = sign_in.depart(to.as_deref(), browser).await.map_err(told)?;
     let lasts = FLOW_LASTS.as_secs();
-    let cookie = cookie(&console.config, flow_cookie(&console.config), &gone.browser, lasts)?;
-    let mut response = see_other(gone.url.as_str())?;
+    let name = flow_cookie(&console.config);
+    let cookie = cookies::set_own(&console.config, name, &gone.browser, lasts);
+    let mut response = pages::lead_to(gone.url.as_str());
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
 }
@@ -80,10 +94,8 @@ pub async fn arrive(
         request_id: &arrival.request_id,
     };
     let arrived = sign_in.arrive(back).await.map_err(told)?;
-    let left = arrived.expires_at.since(console.clock.now()).max(0) / app::time::Micros::SECOND;
-    let name = session_cookie(&console.config);
-    let cookie = cookie(&console.config, name, arrived.token.reveal(), left.unsigned_abs())?;
-    let mut response = see_other(&arrived.to.unwrap_or_else(paths::home))?;
+    let cookie = of_session(console, &arrived.token, arrived.expires_at);
+    let mut response = pages::lead_to(&arrived.to.unwrap_or_else(paths::home));
     response.headers_mut().append(SET_COOKIE, cookie);
     Ok(response)
 }
@@ -91,31 +103,41 @@ pub async fn arrive(
 /// `POST /sign-in/oidc/logout` with `logout_token=…`, from the provider itself (Back-Channel Logout §2.8).
 pub async fn log_out(
     State(console): State<&'static Console>,
-    headers: HeaderMap,
-    body: String,
+    request: Request,
 ) -> Result<Response, Failed> {
     let sign_in = configured(console)?;
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/x-www-form-urlencoded") {
+    if !is_form(request.headers()) {
         return Err(Failed(ApiError::UnsupportedMediaType));
     }
-    let token = url::form_urlencoded::parse(body.as_bytes())
-        .find_map(|(name, value)| (name == "logout_token").then(|| value.into_owned()));
-    let ended = sign_in.log_out(&token.unwrap_or_default()).await;
-    let (status, body) = match ended {
+    let body = json::body(request, &()).await?;
+    let mut tokens = url::form_urlencoded::parse(&body)
+        .filter_map(|(name, value)| (name == "logout_token").then(|| value.into_owned()));
+    // One that stands there twice is none.
+    let token = tokens.next().filter(|_| tokens.next().is_none()).unwrap_or_default();
+    let mut response = match sign_in.log_out(&token).await {
         Ok(ended) => {
             tracing::info!(ended, "the provider told of a sign-out");
-            (StatusCode::OK, "")
+            StatusCode::OK.into_response()
+        }
+        Err(error @ SignInError::Provider(OidcError::Unreachable { .. })) => {
+            return Err(told(error));
         }
         Err(error @ SignInError::Provider(_)) => {
             tracing::warn!(%error, "a logout token was not believed");
-            (StatusCode::BAD_REQUEST, r#"{"error":"invalid_request"}"#)
+            let json = HeaderValue::from_static("application/json");
+            let body = r#"{"error":"invalid_request"}"#;
+            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, json)], body).into_response()
         }
         Err(error) => return Err(told(error)),
     };
-    let json = HeaderValue::from_static("application/json");
-    let never = HeaderValue::from_static("no-store");
-    Ok((status, [(CONTENT_TYPE, json), (CACHE_CONTROL, never)], body).into_response())
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn configured(console: &'static Console) -> Result<&'static Arc<SignIn>, Failed> {
@@ -180,18 +202,4 @@ impl Told {
 fn flow_cookie(config: &Config) -> &'static str {
     let https = config.public_url.as_ref().is_some_and(|url| url.https);
     if https { "__Host-qd_flow" } else { "qd_flow" }
-}
-
-/// Lax: the way back from the provider is a link from another site.
-fn cookie(config: &Config, name: &str, value: &str, seconds: u64) -> Result<HeaderValue, Failed> {
-    let secure =
-        if config.public_url.as_ref().is_some_and(|url| url.https) { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&text).map_err(Failed::internal)
-}
-
-fn see_other(to: &str) -> Result<Response, Failed> {
-    let to = HeaderValue::from_str(to).map_err(Failed::internal)?;
-    let never = HeaderValue::from_static("no-store");
-    Ok((StatusCode::SEE_OTHER, [(LOCATION, to), (CACHE_CONTROL, never)]).into_response())
 }

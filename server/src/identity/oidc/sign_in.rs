@@ -10,7 +10,7 @@ use app::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Position, Url};
 
 use super::{
     Flow, Oidc, OidcError, SignedInBy, Tokens,
@@ -25,11 +25,14 @@ use crate::{
     },
     journal::AuditRow,
     store::{Db, StoreError, Tx},
-    vault::{Place, Vault},
+    vault::{Place, RowName, SealedColumn, Vault},
 };
 
 /// How long a person may take at the provider.
 pub const FLOW_LASTS: Duration = Duration::from_mins(10);
+
+/// Half a minute beyond the lead of a renewal.
+const RENEWED_AFTER_S: i64 = 90;
 
 /// Everything that sign-in through a provider needs of the console.
 pub struct Parts {
@@ -40,6 +43,10 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// Groups to which the configuration gives a role.
     pub granted_groups: Vec<String>,
+    /// Where the provider sends people after they signed out there: the console's public address.
+    pub home: String,
+    /// The path below which the console is published.
+    pub base: String,
     pub gate: Arc<dyn Gate>,
 }
 
@@ -129,7 +136,7 @@ impl SignIn {
         let browser =
             kept.map_or_else(|| Token::new("", &self.parts.rng).reveal().to_owned(), str::to_owned);
         let state = token::hash(&flow.state);
-        let to = to.and_then(local_path).map(str::to_owned);
+        let to = to.and_then(|to| local_path(&self.parts.base, to));
         let pending = Pending { flow, browser: token::hash(&browser), to };
         let text = serde_json::to_vec(&pending).map_err(|e| SignInError::Sealed(e.to_string()))?;
         let sealed = self.parts.vault.seal(place_of_flow(&name(&state)), &text);
@@ -243,7 +250,9 @@ impl SignIn {
     ) -> Result<Held, SignInError> {
         let text = serde_json::to_vec(tokens).map_err(|e| SignInError::Sealed(e.to_string()))?;
         let sealed = self.parts.vault.seal(place_of_tokens(session), &text);
-        let expire_at = Micros(tokens.fresh_until_s.saturating_mul(Micros::SECOND));
+        // However short its tokens live, a provider is not asked in every round.
+        let soonest = self.parts.oidc.now_s() + RENEWED_AFTER_S;
+        let expire_at = Micros(tokens.fresh_until_s.max(soonest).saturating_mul(Micros::SECOND));
         Ok(Held { tokens: sealed, expire_at, groups_read_at })
     }
 
@@ -253,32 +262,50 @@ impl SignIn {
         serde_json::from_slice(&text).map_err(|e| SignInError::Sealed(e.to_string()))
     }
 
-    /// Where to sign out at the provider too; to be asked before the session ends, which erases its tokens.
-    pub async fn leave(&self, session: &str, back_to: &str) -> Option<Url> {
-        let sealed = store::find_tokens(&self.parts.db, session).await.ok()??;
-        let tokens = self.tokens(session, &sealed).ok()?;
-        self.parts.oidc.end_session(tokens.hint.as_deref(), back_to).await
+    /// Where to sign out at the provider too, on the way back to the console; to be asked before the session ends, which
+    /// erases its tokens. None for a session that did not come from the provider, or when it has no such address:
+    /// signing out here never hangs on it.
+    pub async fn end_session_url(&self, session_id: &str) -> Option<Url> {
+        let found = store::find_tokens(&self.parts.db, session_id).await;
+        let sealed = found
+            .inspect_err(|error| tracing::warn!(%error, "no sign-out at the provider"))
+            .ok()??;
+        let tokens = self.tokens(session_id, &sealed).ok()?;
+        self.parts.oidc.end_session(tokens.hint.as_deref(), &self.parts.home).await
     }
 }
 
-/// A path of ours and nothing else: what a browser would read as another host, or as another scheme, is refused.
-pub fn local_path(to: &str) -> Option<&str> {
+/// Where a browser may be sent below `base`, and nowhere else: what it would read as another host, as another scheme, or
+/// as a neighbour on our host is refused or brought below the base. Takes paths with the base and without it.
+pub fn local_path(base: &str, to: &str) -> Option<String> {
     let plain = to.starts_with('/') && to.len() <= 2_000 && !to.starts_with("//");
     let odd = |c: char| c.is_control() || c == '\\' || c.is_whitespace();
     if !plain || to.contains(odd) {
         return None;
     }
-    let base = Url::parse("http://here.invalid/").ok()?;
-    let read = base.join(to).ok()?;
-    (read.origin() == base.origin() && !read.path().starts_with("//")).then_some(to)
+    let here = Url::parse("http://here.invalid/").ok()?;
+    let read = here.join(to).ok()?;
+    if read.origin() != here.origin() || read.path().starts_with("//") {
+        return None;
+    }
+    // As a browser would resolve it, so that no `..` leads out again.
+    let resolved = &read[Position::BeforePath..];
+    let below =
+        read.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    Some(if below { resolved.to_owned() } else { format!("{base}{resolved}") })
 }
 
+pub const SEALED_FLOWS: SealedColumn =
+    SealedColumn { table: "sign_in_flows", column: "sealed", row: RowName::Bytes("state_hash") };
+pub const SEALED_TOKENS: SealedColumn =
+    SealedColumn { table: "sessions", column: "tokens", row: RowName::Text("id") };
+
 fn place_of_flow(state: &str) -> Place<'_> {
-    Place { table: "sign_in_flows", row: state, column: "sealed" }
+    SEALED_FLOWS.place(state)
 }
 
 fn place_of_tokens(session: &str) -> Place<'_> {
-    Place { table: "sessions", row: session, column: "tokens" }
+    SEALED_TOKENS.place(session)
 }
 
 fn name(hash: &[u8]) -> String {
@@ -295,9 +322,24 @@ mod tests {
 
     #[test]
     fn only_a_path_of_ours_is_gone_back_to() {
-        for ours in ["/", "/system/ops/runs?status=running&q=a%2Fb", "/a/../b", "/x#y", "/a//b"] {
-            assert_eq!(local_path(ours), Some(ours));
+        for ours in
+            ["/", "/system/ops/runs?status=running&q=a%2Fb", "/x#y", "/a//b", "/%2F%2Fevil.example"]
+        {
+            assert_eq!(local_path("", ours).as_deref(), Some(ours));
         }
+        for (to, there) in [
+            ("/console", "/console"),
+            ("/console/?x=1", "/console/?x=1"),
+            ("/console/system/ops/runs", "/console/system/ops/runs"),
+            ("/system/ops/runs", "/console/system/ops/runs"),
+            ("/consoles", "/console/consoles"),
+            ("/console/../neighbour", "/console/neighbour"),
+            ("/../../neighbour", "/console/neighbour"),
+            ("/console/%2e%2e/neighbour", "/console/neighbour"),
+        ] {
+            assert_eq!(local_path("/console", to).as_deref(), Some(there), "{to}");
+        }
+        assert_eq!(local_path("/console", "/console/..//evil.example"), None);
         for theirs in [
             "",
             "runs",
@@ -314,7 +356,7 @@ mod tests {
             "http:evil.example",
             "/..//evil.example",
         ] {
-            assert_eq!(local_path(theirs), None, "{theirs:?}");
+            assert_eq!(local_path("", theirs), None, "{theirs:?}");
         }
     }
 }

@@ -34,7 +34,7 @@ pub async fn take_flow(tx: &mut Tx, state_hash: &[u8]) -> Result<Option<Vec<u8>>
         .push(" RETURNING sealed, expires_at");
     let Some(row) = tx.fetch_optional(sql).await? else { return Ok(None) };
     let lasts = now < row.micros("expires_at")?;
-    Ok(lasts.then(|| row.bytes("sealed")).transpose()?)
+    lasts.then(|| row.bytes("sealed")).transpose()
 }
 
 pub struct Known {
@@ -191,7 +191,7 @@ fn due(row: &Row) -> Result<Due, StoreError> {
     })
 }
 
-/// Takes the session for this owner alone; None when another one has it or it was refreshed meanwhile.
+/// Takes the session for this owner alone; false when another one has it or it was refreshed meanwhile.
 pub async fn claim(tx: &mut Tx, due: &Due, owner: &str, until: Micros) -> Result<bool, StoreError> {
     let now = tx.now().await?;
     let sql = Sql::new("UPDATE sessions SET refresh_owner = ")

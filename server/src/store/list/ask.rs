@@ -314,17 +314,17 @@ impl<'a> Ask<'a> {
 
     /// Every condition, within a slice of ids.
     pub fn ids_in_slice(&self, dialect: Dialect, slice: &Range) -> Sql {
-        let (from_where, id) = match &self.words {
-            Some(words) => {
+        let (from_where, id) = match (&self.words, &self.table.search) {
+            (Some(words), Some(table)) => {
                 // The newest few ids are read by themselves: a frequent word is found there at once.
                 let search = if dialect == Dialect::Postgres && slice.len() <= SLICE {
-                    Dialect::search_rows(&self.table.search, words)
+                    Dialect::search_rows(table, words)
                 } else {
-                    dialect.search(&self.table.search, words)
+                    dialect.search(table, words)
                 };
                 (search.from_where, search.id)
             }
-            None => (self.narrow(dialect), self.table.id),
+            _ => (self.narrow(dialect), self.table.id),
         };
         let mut sql = Sql::new("SELECT ").push(id).push(" AS id").append(from_where);
         for any in &self.any {
