@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use app::{
-    error::{ApiError, SignInFailure},
+    error::{ApiError, Conflict, SignInFailure},
     identity::{Caller, Capability, Gate, Role},
 };
 use serde::Serialize;
@@ -74,13 +74,17 @@ async fn account(
     let mut rows = Vec::new();
     let known = store::find_account(db, login(role)).await?;
     let id = if let Some(account) = &known {
+        // Somebody's own account: a demo over a real database must not take it.
+        if account.name != name(role) {
+            return Err(ApiError::Conflict(Conflict::NameTaken));
+        }
         store::set_password(&mut tx, &account.id, &hash).await?;
         account.id.clone()
     } else {
         let account = Account {
             id: rng.uuid(),
             login: login(role).to_owned(),
-            name: format!("Demo {}", role.as_str()),
+            name: name(role),
             password_hash: Some(hash),
             disabled: false,
         };
@@ -120,6 +124,10 @@ async fn account(
 }
 
 const KEY: &str = "demo";
+
+fn name(role: Role) -> String {
+    format!("Demo {}", role.as_str())
+}
 
 /// Readable by its owner alone from its first byte on, and complete as soon as it is there.
 fn write(file: &Path, text: &[u8]) -> std::io::Result<()> {
