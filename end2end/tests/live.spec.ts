@@ -135,6 +135,7 @@ test.describe('live @scripted', () => {
 
   test('times are told in the zone of the reader once the browser has named it', async ({ browser, own }) => {
     const context = await browser.newContext({ timezoneId: 'Asia/Tokyo' });
+    await own.enter(context);
     const page = await context.newPage();
     await page.goto(own.url + routes.runs);
     await until('the zone is kept', async () => {

@@ -13,6 +13,13 @@ const pages: Record<string, string> = {
   runbooks: routes.runbooks,
   tasks: routes.tasks,
   account: routes.account,
+  'own-keys': '/account/keys',
+  people: '/settings/people',
+  grants: '/settings/grants',
+  keys: '/settings/keys',
+  workspaces: '/settings/workspaces',
+  audit: '/audit',
+  'audit-entry': '/audit/1',
   'not-found': '/no/such/page',
 };
 /** What somebody sees who has not signed in, or lacks a capability. */

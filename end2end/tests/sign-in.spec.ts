@@ -2,7 +2,7 @@
 import { Console } from './support/console.ts';
 import { expect, routes, test } from './support/page.ts';
 
-test.use({ as: undefined });
+test.use({ as: null });
 
 test('a page leads to sign-in, and back to where one wanted to go', async ({ page, url }) => {
   const wanted = `${routes.runs}?status=completed`;

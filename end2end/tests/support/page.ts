@@ -25,9 +25,9 @@ function troubles(page: Page): string[] {
 }
 
 /** `page` fails its test when it logged an error, broke its CSP, or asked another host for anything. */
-export const test = base.extend<{ url: string; as: Role | undefined }>({
+export const test = base.extend<{ url: string; as: Role | null }>({
   url: async ({}, use) => use(consoleUrl()),
-  /** Who looks; undefined for somebody who has not signed in. */
+  /** Who looks; null for somebody who has not signed in. */
   as: ['admin', { option: true }],
   page: async ({ page, as, url }, use) => {
     if (as) {

@@ -27,7 +27,7 @@ const COLUMNS: &[Column] = &[
     Column::number("Last seen"),
     Column::number("Began"),
     Column::number("Ends"),
-    Column::text(""),
+    Column::text("Action"),
 ];
 
 #[component]
