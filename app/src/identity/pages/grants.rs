@@ -36,7 +36,7 @@ const COLUMNS: &[Column] = &[
     Column::text("On"),
     Column::text("By"),
     Column::number("Since"),
-    Column::text(""),
+    Column::text("Action"),
 ];
 const CONFIGURED: &[Column] = &[Column::text("Group"), Column::text("Role"), Column::text("On")];
 /// As many are offered while typing; others can be typed all the same.

@@ -28,7 +28,7 @@ const SESSIONS: &[Column] = &[
     Column::text("By"),
     Column::number("Seen"),
     Column::number("Since"),
-    Column::text(""),
+    Column::text("Action"),
 ];
 const FORMS: &[&str] = &["rename", "disable", "enable", "link", "end"];
 

@@ -22,7 +22,7 @@ pub const KEY_COLUMNS: &[Column] = &[
     Column::text("Reaches"),
     Column::number("Last used"),
     Column::number("Ends"),
-    Column::text(""),
+    Column::text("Action"),
 ];
 
 /// One key. `action` is the page that revokes it, when this caller may.
