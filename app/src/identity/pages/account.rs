@@ -205,7 +205,7 @@ fn row(session: &OwnSession, clock: &Clockface) -> AnyView {
         <tr>
             <td title=title>
                 <span class="name">{device}</span>
-                <div class="why">{session.method.clone()}</div>
+                <div class="why">{method(&session.method)}</div>
             </td>
             <td>{session.address.clone().unwrap_or_else(|| "–".to_owned())}</td>
             <td class="num">
@@ -221,6 +221,17 @@ fn row(session: &OwnSession, clock: &Clockface) -> AnyView {
         </tr>
     }
     .into_any()
+}
+
+/// How it began, in words.
+fn method(method: &str) -> &'static str {
+    match method {
+        "local" => "by password",
+        "oidc" => "by the identity provider",
+        "demo" => "by one click, as demo",
+        "setup" => "by a link that worked once",
+        _ => "in another way",
+    }
 }
 
 /// The browser and the system out of the browser's own long words for itself; the rest of them is in the tooltip.
