@@ -161,6 +161,13 @@ pub struct Drawn {
     pub html: String,
 }
 
+impl Drawn {
+    /// The page itself, without what stands around every page.
+    pub fn main(&self) -> &str {
+        self.html.split_once("<main").map_or("", |(_, main)| main)
+    }
+}
+
 /// The addresses that the router knows. Asking for them starts what drawing needs, once per process.
 pub fn routes() -> &'static [String] {
     static ROUTES: OnceLock<Vec<String>> = OnceLock::new();
