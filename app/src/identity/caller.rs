@@ -17,7 +17,7 @@ pub enum CallerKind {
     Outpost,
     System,
     /// Nobody that is known: in audit rows of refused sign-ins only.
-    Anonymous,
+    Stranger,
 }
 
 impl CallerKind {
@@ -27,7 +27,7 @@ impl CallerKind {
             Self::ApiKey => "api_key",
             Self::Outpost => "outpost",
             Self::System => "system",
-            Self::Anonymous => "anonymous",
+            Self::Stranger => "stranger",
         }
     }
 }
@@ -117,8 +117,8 @@ impl Caller {
     }
 
     /// Somebody who is not known, and may nothing.
-    pub fn anonymous(gate: Arc<dyn Gate>) -> Self {
-        Self::new(CallerKind::Anonymous, "anonymous", "Anonymous", Vec::new(), gate)
+    pub fn stranger(gate: Arc<dyn Gate>) -> Self {
+        Self::new(CallerKind::Stranger, "", "", Vec::new(), gate)
     }
 
     /// Every workspace that some capability of theirs reaches.

@@ -1,6 +1,6 @@
 //! The audit row: what a change says of itself. `chain` appends it.
 
-use app::identity::{Caller, Capability};
+use app::identity::{Caller, CallerKind, Capability};
 use serde_json::Value as Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl AuditRow {
     pub fn stranger(action: &'static str) -> Self {
         Self {
             action,
-            actor_kind: "stranger",
+            actor_kind: CallerKind::Stranger.as_str(),
             actor_id: String::new(),
             actor_name: String::new(),
             on_behalf_of: None,

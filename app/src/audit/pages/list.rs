@@ -297,6 +297,9 @@ fn empty(page: &Page<AuditEntry>, query: &ListQuery) -> AnyView {
 fn row(entry: &AuditEntry, clock: &Clockface) -> impl IntoView + use<> {
     let (seq, action) = (entry.seq, entry.action.clone());
     let why = entry.reason.clone().filter(|why| !why.is_empty());
+    // Of a refusal, what was missing is what one looks for.
+    let missing = entry.capability.clone().filter(|_| entry.decision == Decision::Denied);
+    let why = why.or(missing.map(|capability| format!("needs {capability}")));
     let why = why.map(|why| view! { <div class="why">{why}</div> });
     let behalf = entry.on_behalf_of.as_ref().filter(|whom| !whom.is_empty());
     let behalf = behalf.map(|whom| view! { <div class="why">{format!("for {whom}")}</div> });

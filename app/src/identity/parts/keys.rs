@@ -25,6 +25,24 @@ pub const KEY_COLUMNS: &[Column] = &[
     Column::text("Action"),
 ];
 
+/// So many are told at once; of more, how many there are, and all on a click.
+const NAMED: usize = 3;
+
+fn names(capabilities: &[Capability]) -> AnyView {
+    let names = capabilities.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ");
+    if capabilities.len() <= NAMED {
+        return view! { <div class="why">{names}</div> }.into_any();
+    }
+    let count = format!("{} capabilities", capabilities.len());
+    view! {
+        <details class="why">
+            <summary>{count}</summary>
+            {names}
+        </details>
+    }
+    .into_any()
+}
+
 /// One key. `action` is the page that revokes it, when this caller may.
 pub fn key_row(
     key: &ApiKey,
@@ -42,7 +60,7 @@ pub fn key_row(
         (None, Some(service)) => format!("service {service}"),
         (None, None) => "nobody".to_owned(),
     };
-    let names = key.capabilities.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ");
+    let names = names(&key.capabilities);
     let open = matches!(key.state, KeyState::Active | KeyState::OwnerDisabled);
     let action = action.filter(|_| open).map(|action| revoke(key, action, typed));
     let made = format!("made by {} ", key.created_by_name);
@@ -52,7 +70,7 @@ pub fn key_row(
                 <span class="name">{key.name.clone()}</span>
                 " "
                 <code class="dim">{key.prefix.clone()} "…"</code>
-                <div class="why">{names}</div>
+                {names}
                 <div class="why">{made} <Moment at=key.created_at clock=clock.clone() /></div>
             </td>
             <td>

@@ -61,7 +61,7 @@ impl Keys for Admin {
         let id = match caller.kind {
             CallerKind::User => Some(&caller.id),
             CallerKind::ApiKey => caller.on_behalf_of.as_ref(),
-            CallerKind::Outpost | CallerKind::System | CallerKind::Anonymous => None,
+            CallerKind::Outpost | CallerKind::System | CallerKind::Stranger => None,
         };
         let Some(id) = id else { return Ok(None) };
         let found = people::find(&self.db, &Reach::Everything, id).await.map_err(refused)?;

@@ -208,7 +208,7 @@ impl Accounts {
     }
 
     fn nobody(&self, knock: Knock<'_>) -> Caller {
-        coming(Caller::anonymous(Arc::clone(&self.gate)), knock)
+        coming(Caller::stranger(Arc::clone(&self.gate)), knock)
     }
 
     /// Signing in writes: nobody can while the console is read-only.
