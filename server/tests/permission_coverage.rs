@@ -215,13 +215,12 @@ const SIGNED_IN: &[&str] = &[
 ];
 
 /// Below these, everything needs at least these.
-const NEEDED_BELOW: &[(&str, &[Capability])] =
-    &[
-        ("/system/", VIEW_ONLY),
-        ("/api/v1/operations", VIEW_ONLY),
-        ("/audit", &[Capability::AuditView]),
-        ("/api/v1/audit", &[Capability::AuditView]),
-    ];
+const NEEDED_BELOW: &[(&str, &[Capability])] = &[
+    ("/system/", VIEW_ONLY),
+    ("/api/v1/operations", VIEW_ONLY),
+    ("/audit", &[Capability::AuditView]),
+    ("/api/v1/audit", &[Capability::AuditView]),
+];
 
 #[test]
 fn only_these_may_be_public() {

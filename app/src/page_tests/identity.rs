@@ -372,22 +372,22 @@ async fn a_manager_of_one_workspace_is_offered_that_workspace() {
     }
 }
 
-fn refused(form: &'static str, values: &[(&str, &str)], error: ApiError) -> Option<RefusedForm> {
+fn refused(form: &'static str, values: &[(&str, &str)], error: ApiError) -> RefusedForm {
     let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    Some(RefusedForm { form, values, error })
+    RefusedForm { form, values, error }
 }
 
 #[tokio::test]
 async fn a_refused_form_opens_where_it_stands_with_what_was_typed() {
     let mut asked = request("/settings/people");
     let typed = [("do", "add"), ("login", "ada"), ("email", "a@b")];
-    asked.refused = refused("add", &typed, ApiError::Conflict(Conflict::NameTaken));
+    asked.refused = Some(refused("add", &typed, ApiError::Conflict(Conflict::NameTaken)));
     let drawn = draw(&told(), asked).await;
     says(&drawn, &["<details open class=\"confirm\"", "This name is taken.", "value=\"a@b\""]);
 
     let mut asked = request("/settings/grants");
     let typed = [("do", "remove"), ("grant", "g-2")];
-    asked.refused = refused("remove", &typed, ApiError::Conflict(Conflict::LastAdmin));
+    asked.refused = Some(refused("remove", &typed, ApiError::Conflict(Conflict::LastAdmin)));
     let drawn = draw(&told(), asked).await;
     assert_eq!(
         drawn.html.matches("<details open class=\"confirm\"").count(),
@@ -405,7 +405,7 @@ async fn a_refused_form_opens_where_it_stands_with_what_was_typed() {
     ] {
         let mut asked = request(address);
         let typed = [("id", "gone"), ("grant", "gone")];
-        asked.refused = refused(form, &typed, ApiError::NotFound(Thing::Grant));
+        asked.refused = Some(refused(form, &typed, ApiError::NotFound(Thing::Grant)));
         let drawn = draw(&told(), asked).await;
         assert_eq!(drawn.status, 404, "{address}");
         says(&drawn, &["Not done", "Grant not found."]);

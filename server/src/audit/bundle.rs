@@ -158,7 +158,7 @@ pub fn read_row(line: &str) -> Option<(u64, Link)> {
         Value::String(text) => URL_SAFE_NO_PAD.decode(text).ok().map(Some),
         _ => None,
     };
-    let link = Link {
+    let row = Link {
         fields: Fields(fields),
         version: value.get("hash_version")?.as_i64(),
         key: value.get("hash_key")?.as_str().map(str::to_owned),
@@ -166,7 +166,7 @@ pub fn read_row(line: &str) -> Option<(u64, Link)> {
         hash: bytes("hash")?,
     };
     let n = value.get("n")?.as_u64()?;
-    (row_line(n, &link) == line).then_some((n, link))
+    (row_line(n, &row) == line).then_some((n, row))
 }
 
 fn read_field(name: &str, kind: Kind, value: &Value) -> Option<Field> {

@@ -144,7 +144,7 @@ async fn only_who_is_there_and_may_take_something_gets_a_grant() {
         let gone = kit.grant(&root, "nobody", Role::Auditor, None).await;
         assert_eq!(gone.err(), Some(ApiError::NotFound(Thing::Person)));
         let owner = kit.admin_named("owner").await;
-        let owned = kit.admin.mint(&owner, key("mine", &[Capability::GpuView])).await;
+        let mine = kit.admin.mint(&owner, key("mine", &[Capability::GpuView])).await;
         let to_key = |id: &str| NewGrant {
             subject_kind: SubjectKind::ApiKey,
             subject: id.to_owned(),
@@ -152,8 +152,8 @@ async fn only_who_is_there_and_may_take_something_gets_a_grant() {
             workspace_id: None,
         };
         let missing = Some(ApiError::NotFound(Thing::ApiKey));
-        let owned = owned.expect("a key").key.id;
-        assert_eq!(kit.admin.add_grant(&root, to_key(&owned)).await.err(), missing);
+        let mine = mine.expect("a key").key.id;
+        assert_eq!(kit.admin.add_grant(&root, to_key(&mine)).await.err(), missing);
         assert_eq!(kit.admin.add_grant(&root, to_key("none")).await.err(), missing);
         for group in ["", "   ", "two\nlines", &"g".repeat(201)] {
             let refused = kit.admin.add_grant(&root, to_group(group, Role::Auditor, None)).await;

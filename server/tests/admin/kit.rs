@@ -99,7 +99,7 @@ impl Kit {
     }
 
     /// As the provider tells of somebody.
-    pub async fn from_provider(&self, id: &str, groups: &[&str]) {
+    pub async fn person_of_provider(&self, id: &str, groups: &[&str]) {
         let mut tx = self.db.begin().await.expect("a transaction");
         let sql =
             Sql::new("INSERT INTO people (id, source, login, display_name, created_at) VALUES (")

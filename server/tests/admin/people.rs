@@ -135,7 +135,7 @@ async fn the_last_admin_stays() {
         kit.person("local").await;
         kit.grant(&ada, "local", Role::Admin, Some(there)).await.expect("granted");
         // People of a provider that is not configured cannot sign in.
-        kit.from_provider("oidc", &["admins"]).await;
+        kit.person_of_provider("oidc", &["admins"]).await;
         assert_eq!(kit.admin.change(&permit, "ada", disabled(true)).await.err(), Some(LAST));
         assert_eq!(kit.admin.remove(&permit, grant).await.err(), Some(LAST));
 
@@ -212,7 +212,7 @@ async fn who_manages_a_workspace_changes_nobody_and_sees_who_is_there() {
             kit.person(id).await;
             kit.grant(&root, id, Role::Operator, Some(place)).await.expect("granted");
         }
-        kit.from_provider("gil", &["team"]).await;
+        kit.person_of_provider("gil", &["team"]).await;
         let team = NewGrant {
             subject_kind: SubjectKind::Group,
             subject: "team".to_owned(),
@@ -251,7 +251,7 @@ async fn who_manages_a_workspace_changes_nobody_and_sees_who_is_there() {
 async fn the_provider_decides_about_its_own() {
     for kit in kits().await {
         let permit = manage(&kit.admin_named("root").await).await.expect("an admin");
-        kit.from_provider("gil", &[]).await;
+        kit.person_of_provider("gil", &[]).await;
         let rename =
             ChangePerson { display_name: Some("Other".to_owned()), ..ChangePerson::default() };
         let theirs = Some(ApiError::Conflict(Conflict::FromProvider));
@@ -269,7 +269,7 @@ async fn the_list_finds_and_pages() {
         for n in 0..5 {
             kit.person(&format!("p{n}")).await;
         }
-        kit.from_provider("gil", &["team_a", "team"]).await;
+        kit.person_of_provider("gil", &["team_a", "team"]).await;
         let permit = view(&kit.root()).await;
         let ask = |pairs: &[(&str, &str)]| {
             let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));

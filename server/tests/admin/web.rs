@@ -36,9 +36,9 @@ async fn dump(kit: &Kit) -> String {
         "SELECT prefix AS text FROM api_keys",
     ] {
         let rows = kit.console.db.fetch_all(Sql::new(sql)).await.expect("rows");
-        rows.iter().for_each(|row| {
+        for row in &rows {
             all.push_str(&row.opt_text("text").expect("text").unwrap_or_default());
-        });
+        }
     }
     all
 }
@@ -57,10 +57,11 @@ async fn a_person_is_added_and_the_link_stands_on_that_answer_alone() {
     assert!(page.text().contains("Ada") && !page.text().contains(&token));
     assert!(!dump(&kit).await.contains(&token));
 
-    let taken = post(&kit, "/settings/people", "do=add&login=ADA&display_name=Kept").await;
-    assert_eq!(taken.status.as_u16(), 409);
+    let refused = post(&kit, "/settings/people", "do=add&login=ADA&display_name=Kept").await;
+    assert_eq!(refused.status.as_u16(), 409);
     assert!(
-        taken.text().contains("This name is taken.") && taken.text().contains("value=\"Kept\"")
+        refused.text().contains("This name is refused.")
+            && refused.text().contains("value=\"Kept\"")
     );
     for (form, status) in [
         ("do=add", 422),

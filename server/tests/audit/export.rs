@@ -137,7 +137,7 @@ fn cut(text: &str, lines: &[&str], n: usize, what: &str) {
     let fault = if n == 0 { BundleFault::Header } else { BundleFault::NoSeal };
     assert_eq!((found.line, found.fault), (n as u64 + 1, fault), "{what} cut");
     let within = before.len() + lines[n].len() / 2;
-    let within = (within..).find(|at| text.is_char_boundary(*at)).expect("a place");
+    let within = (within..=text.len()).find(|at| text.is_char_boundary(*at)).expect("a place");
     assert_eq!(broken(&text[..within], what).line, n as u64 + 1, "{what} cut within");
     let without_end = text[..before.len() + lines[n].len() - 1].to_owned();
     assert_eq!(broken(&without_end, what).line, n as u64 + 1, "{what} without its end");

@@ -36,7 +36,7 @@ pub fn query(pairs: &[(&str, &str)]) -> ListQuery {
 }
 
 fn workspaces(ids: &[i64]) -> Reach {
-    Reach::Workspaces(BTreeSet::from_iter(ids.iter().copied()))
+    Reach::Workspaces(ids.iter().copied().collect::<BTreeSet<_>>())
 }
 
 /// Six rows, of which no two are alike, each a day after the other.
@@ -46,7 +46,7 @@ async fn six() -> Vec<testing::Engine> {
         let db = &engine.db;
         let mut ada = caller(db, Reach::Everything);
         ada.session = Some("s-ada".to_owned());
-        ada.request_id = "r-1".to_owned();
+        "r-1".clone_into(&mut ada.request_id);
         let mut bob = caller(db, Reach::Everything);
         (bob.id, bob.name, bob.request_id) = ("u-2".into(), "Bob".into(), "r-2".into());
         let view = Capability::AuditView;
@@ -68,11 +68,14 @@ async fn six() -> Vec<testing::Engine> {
     engines
 }
 
+/// The filters of a query, and the rows that it must find.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [i64]);
+
 #[tokio::test]
 async fn each_filter_finds_what_it_names() {
     let day = |n: i64| START.plus(n * 86_400 * Micros::SECOND).to_string();
     let (second, fourth) = (day(1), day(3));
-    let cases: &[(&[(&str, &str)], &[i64])] = &[
+    let cases: &[Case<'_>] = &[
         (&[], &[6, 5, 4, 3, 2, 1]),
         (&[("action", "identity.refuse")], &[6, 2]),
         (&[("action", "identity.")], &[6, 4, 2, 1]),
@@ -153,9 +156,10 @@ async fn a_reach_of_workspaces_sees_their_rows_and_no_others() {
             assert_eq!(seqs, expected, "{reach:?}");
             for seq in 1..=6 {
                 let found = service.get(&permit, seq).await;
-                match expected.contains(&seq) {
-                    true => assert_eq!(found.expect("in reach").entry.seq, seq),
-                    false => assert_eq!(found, Err(ApiError::NotFound(Thing::AuditEntry))),
+                if expected.contains(&seq) {
+                    assert_eq!(found.expect("in reach").entry.seq, seq);
+                } else {
+                    assert_eq!(found, Err(ApiError::NotFound(Thing::AuditEntry)));
                 }
             }
             let elsewhere = query(&[("workspace_id", "2"), ("workspace_id", "1")]);

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     audit::{
         enter,
-        model::{AuditEntry, FILTERS, beginnings},
+        model::{AuditEntry, Decision, FILTERS, beginnings},
         parts::{DecisionBadge, LiveAudit, actor, target},
     },
     error::{ApiError, Thing, Violation},

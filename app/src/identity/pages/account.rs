@@ -72,11 +72,12 @@ fn draw(own: &Own, refused: Option<&RefusedForm>, clock: &Clockface) -> AnyView 
             <button class="btn">"Sign out"</button>
         </form>
     };
-    let lede = match own.me.is_authorized {
-        true => format!("{}, {}.", own.me.display_name, roles(own).to_lowercase()),
-        false => "You are signed in, but nothing is granted to you yet. Ask an admin of this \
+    let lede = if own.me.is_authorized {
+        format!("{}, {}.", own.me.display_name, roles(own).to_lowercase())
+    } else {
+        "You are signed in, but nothing is granted to you yet. Ask an admin of this \
                   console to grant you a role; tell them your id below."
-            .to_owned(),
+            .to_owned()
     };
     let stray = refused.filter(|refused| refused.form == END_FORM).map(|form| alert(&form.error));
     view! {

@@ -114,6 +114,10 @@ fn revoke(key: &ApiKey, action: String, typed: Typed<'_>) -> AnyView {
 }
 
 /// Makes a key.
+#[expect(
+    clippy::elidable_lifetime_names,
+    reason = "the props of a component are a struct, which must name it"
+)]
 #[component]
 pub fn KeyForm<'a>(
     /// In `do`: `mint` or `import`.

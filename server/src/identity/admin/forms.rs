@@ -262,12 +262,11 @@ fn new_key(form: &mut Form) -> NewKey {
     let name = form.required("name");
     let mut capabilities = Vec::new();
     for name in form.all("capabilities") {
-        match name.parse::<Capability>() {
-            Ok(capability) => capabilities.push(capability),
-            Err(()) => {
-                let allowed = Capability::ALL.iter().map(|c| c.as_str().to_owned()).collect();
-                form.refuse("capabilities", Rule::OneOf { allowed });
-            }
+        if let Ok(capability) = name.parse::<Capability>() {
+            capabilities.push(capability);
+        } else {
+            let allowed = Capability::ALL.iter().map(|c| c.as_str().to_owned()).collect();
+            form.refuse("capabilities", Rule::OneOf { allowed });
         }
     }
     let workspace_id = place(form);

@@ -169,12 +169,11 @@ impl Admin {
         };
         let wanted = capabilities.iter().map(|c| (*c, reach(c))).collect::<Vec<_>>();
         require_all(caller, &wanted).await?;
-        let owner = match service {
-            Some(_) => None,
-            None => {
-                let owner = self.find_owner(caller).await?;
-                Some(owner.ok_or(ApiError::NotFound(Thing::Person))?)
-            }
+        let owner = if service.is_some() {
+            None
+        } else {
+            let owner = self.find_owner(caller).await?;
+            Some(owner.ok_or(ApiError::NotFound(Thing::Person))?)
         };
         let (workspace_id, imported) = (new.workspace_id, new.key.clone());
         Ok(Checked { name, capabilities, workspace_id, service, owner, imported })
