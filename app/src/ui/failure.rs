@@ -24,7 +24,9 @@ pub fn Failure(
         ApiError::NotFound(_) => String::new(),
         ref other => other.to_string(),
     };
-    let (word, address) = way_out.unwrap_or_else(|| way_out_of(&error));
+    // The list above a page wants what the page wants.
+    let near = way_out.filter(|_| !matches!(error, ApiError::Forbidden(_) | ApiError::SignIn));
+    let (word, address) = near.unwrap_or_else(|| way_out_of(&error));
     let again = matches!(
         error,
         ApiError::Unavailable(_) | ApiError::Timeout | ApiError::RateLimited { .. }

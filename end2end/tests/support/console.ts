@@ -115,6 +115,16 @@ export class Console {
     await context.addCookies([{ name: 'qd_session', value: await this.session(role), url: this.url }]);
   }
 
+  /** What the program says of an exported bundle, with this console's key and nothing else of it. */
+  async verify(bundle: string): Promise<{ code: number | null; said: string }> {
+    const key = `--vault-key-file=${join(this.folder, 'quarterdeck.db.key')}`;
+    const child = spawn(process.env.QUARTERDECK_BIN ?? '', ['audit', 'verify', '--bundle', bundle, key]);
+    let said = '';
+    child.stdout.on('data', (chunk) => (said += chunk));
+    child.stderr.on('data', (chunk) => (said += chunk));
+    return new Promise((resolve) => child.once('exit', (code) => resolve({ code, said })));
+  }
+
   /** Starts one self-check through the API and waits until it has ended. */
   async selfCheck(target?: string): Promise<number> {
     const answer = await fetch(`${this.url}/api/v1/operations`, {

@@ -60,8 +60,7 @@ async fn a_person_is_added_and_the_link_stands_on_that_answer_alone() {
     let refused = post(&kit, "/settings/people", "do=add&login=ADA&display_name=Kept").await;
     assert_eq!(refused.status.as_u16(), 409);
     assert!(
-        refused.text().contains("This name is refused.")
-            && refused.text().contains("value=\"Kept\"")
+        refused.text().contains("This name is taken.") && refused.text().contains("value=\"Kept\"")
     );
     for (form, status) in [
         ("do=add", 422),
