@@ -165,11 +165,15 @@ impl List {
             return;
         }
         // Answered or not, the line's own state tells whether the server is there.
-        let count = (self.newer)(self.query.clone(), self.after()).await;
+        let after = self.after();
+        let count = (self.newer)(self.query.clone(), after).await;
         if self.paused.get() {
             return;
         }
-        if let Ok(count) = count {
+        // A click may have brought the rows meanwhile: what was counted then is no news any more.
+        if let Ok(count) = count
+            && after == self.after()
+        {
             self.fresh.set(count);
         }
         let redraw = !self.pending.borrow().is_empty() && !section_is_held(&self.section);
