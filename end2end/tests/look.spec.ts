@@ -79,3 +79,35 @@ test('what is hostile or long stays text, and stays in its place', async ({ page
     await own.stop();
   }
 });
+
+test('people and places with hostile or long names stay in their place', async ({ page }) => {
+  const own = await Console.start();
+  try {
+    await own.enter(page.context());
+    const headers = { 'content-type': 'application/json', 'x-api-key': own.key('admin') };
+    const make = async (path: string, body: object): Promise<string> => {
+      const answer = await fetch(own.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      expect(answer.status, await answer.clone().text()).toBe(201);
+      return JSON.stringify(await answer.json());
+    };
+    const names = ['<script>document.title = "taken over"</script>', '\u05d1\u05d3\u05d9\u05e7\u05d4 \u0645\u0631\u062d\u0628\u0627', 'x'.repeat(80)];
+    for (const [n, name] of names.entries()) {
+      await make('/api/v1/people', { login: `${'y'.repeat(90)}${n}`, display_name: name });
+      await make('/api/v1/workspaces', { name });
+    }
+    const people = await fetch(`${own.url}/api/v1/people`, { headers });
+    const { items } = (await people.json()) as { items: { id: string }[] };
+    const each = items.map(({ id }) => `/settings/people/${id}`);
+    for (const viewport of Object.values(widths)) {
+      await page.setViewportSize(viewport);
+      for (const path of ['/settings/people', '/settings/workspaces', '/audit', ...each]) {
+        await page.goto(own.url + path);
+        await expect(page).toHaveTitle(/Quarterdeck$/);
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+        expect(overflow, `${path}, ${viewport.width}: pixels that stick out sideways`).toBeLessThanOrEqual(0);
+      }
+    }
+  } finally {
+    await own.stop();
+  }
+});
