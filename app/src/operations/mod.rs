@@ -10,6 +10,8 @@ pub mod pages;
 pub mod parts;
 #[cfg(feature = "ssr")]
 mod service;
+#[cfg(feature = "ssr")]
+pub mod stuck;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::stuck::StuckClass;
 use crate::{
     identity::Capability,
     list::{Choice, Filter, FilterKind},
@@ -92,6 +93,18 @@ pub struct OperationRun {
     pub attempt: i64,
     pub error_summary: Option<String>,
     pub error_fingerprint: Option<String>,
+    /// Why it does not move; null for one that does, and for one that has ended.
+    pub stuck_class: Option<StuckClass>,
+    /// 0 to 100, where the type can tell; only while it runs.
+    pub progress: Option<i64>,
+    /// The run that this one tries again.
+    pub retry_of_run_id: Option<i64>,
+    /// The success that made this failure past.
+    pub superseded_by_run_id: Option<i64>,
+    /// A person asked for its end.
+    pub cancelled: bool,
+    /// Whether it waits for a human: failed, with no success after it, and nobody has looked into it.
+    pub open_work: bool,
     pub input: serde_json::Value,
     /// Triage and the type's own facts.
     pub context: serde_json::Value,

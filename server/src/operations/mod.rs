@@ -51,6 +51,7 @@ pub mod seeding;
 pub mod spec;
 mod start;
 pub mod store;
+mod stuck;
 pub mod timer;
 pub mod timing;
 pub mod worker;
@@ -59,7 +60,7 @@ use std::sync::Arc;
 
 use app::{
     error::{ApiError, Thing},
-    identity::{Caller, Permit},
+    identity::{Caller, Permit, Reach},
     list::{ListQuery, Page},
     operations::{
         Operations, View,
@@ -94,6 +95,7 @@ struct Base {
     schedules: Arc<[Schedule]>,
     /// Rung when a run was queued here, or room was made for one.
     wake: Arc<Notify>,
+    budgets: Arc<stuck::Budgets>,
     /// The console itself: starts scheduled runs and writes how runs ended.
     system: Caller,
     /// When this process began, by the database's clock as far as SQLite has one.
@@ -123,7 +125,8 @@ impl OperationsService {
         let (catalog, schedules) = (Arc::new(catalog), schedules.into());
         let wake = Arc::new(Notify::new());
         let began_at = clock.now();
-        Self { base: Base { db, clock, rng, catalog, schedules, wake, system, began_at } }
+        let budgets = Arc::default();
+        Self { base: Base { db, clock, rng, catalog, schedules, wake, budgets, system, began_at } }
     }
 
     /// A worker for these queues; `name` is what people see of it.
@@ -188,6 +191,13 @@ impl OperationsService {
     }
 }
 
+/// One run within reach.
+async fn find(base: &Base, reach: &Reach, id: i64) -> Result<OperationRun, ApiError> {
+    let found = store::find(&base.db, &base.catalog, reach, id).await.map_err(refused)?;
+    let found = stuck::judged(base, found.into_iter().collect()).await.map_err(refused)?;
+    found.into_iter().next().ok_or(ApiError::NotFound(Thing::Operation))
+}
+
 #[async_trait]
 impl Operations for OperationsService {
     async fn list(
@@ -198,6 +208,7 @@ impl Operations for OperationsService {
         let base = &self.base;
         let found = list::page(&base.db, &RUNS, permit.reach(), query).await.map_err(refused)?;
         let runs = store::read(&base.db, &base.catalog, &found.items).await.map_err(refused)?;
+        let runs = stuck::judged(base, runs).await.map_err(refused)?;
         Ok(list::fill(found, runs))
     }
 
@@ -214,9 +225,7 @@ impl Operations for OperationsService {
 
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
-        let run =
-            store::find(&base.db, &base.catalog, permit.reach(), id).await.map_err(refused)?;
-        let run = run.ok_or(ApiError::NotFound(Thing::Operation))?;
+        let run = find(base, permit.reach(), id).await?;
         let steps = store::steps(&base.db, id).await.map_err(refused)?;
         Ok(OperationDetail { run, steps })
     }

@@ -54,9 +54,7 @@ pub(super) async fn start(
     if created {
         base.wake.notify_one();
     }
-    let run =
-        store::find(&base.db, &base.catalog, &Reach::Everything, id).await.map_err(refused)?;
-    Ok(Started { run: run.ok_or(ApiError::NotFound(Thing::Operation))?, created })
+    Ok(Started { run: super::find(base, &Reach::Everything, id).await?, created })
 }
 
 fn find_type<'a>(base: &'a Base, kind: &str) -> Result<&'a Entry, ApiError> {

@@ -5,6 +5,7 @@
 
 pub mod claim;
 pub mod lapse;
+pub mod presence;
 pub mod schedules;
 pub mod work;
 
@@ -52,21 +53,39 @@ const COLUMNS: &str = "SELECT r.id, r.workspace_id, w.name AS workspace_name, r.
     r.initiator_name, r.target, r.target_label, r.queue, r.priority, r.attempt, r.error_summary, \
     r.error_fingerprint, r.input, r.context, r.retry_of_run_id, r.cancel_requested_at, \
     r.cancel_requested_by, r.investigated_at, r.investigated_by, r.investigated_reason, \
-    r.scheduled_at, r.created_at, r.started_at, r.completed_at FROM operation_runs r \
-    JOIN workspaces w ON w.id = r.workspace_id LEFT JOIN tenants t ON t.id = r.tenant_id WHERE ";
+    r.scheduled_at, r.queued_at, r.created_at, r.started_at, r.completed_at, r.open_work, \
+    r.superseded_by_run_id, l.run_id AS lease_run_id, l.owner AS lease_owner, \
+    l.acquired_at AS lease_acquired_at, l.heartbeat_at AS lease_heartbeat_at, \
+    l.expires_at AS lease_expires_at, l.progress AS lease_progress FROM operation_runs r \
+    JOIN workspaces w ON w.id = r.workspace_id LEFT JOIN tenants t ON t.id = r.tenant_id \
+    LEFT JOIN operation_leases l ON l.run_id = r.id WHERE ";
+
+/// A run as it stands in the store, with what tells whether it moves.
+pub struct Standing {
+    pub run: OperationRun,
+    /// When it was due, or went back into the queue if that was later.
+    pub waits_since: Micros,
+    pub cancel_requested_at: Option<Micros>,
+    pub lease: Option<HeldLease>,
+}
+
+/// Who works on a run, for those who read.
+#[derive(Clone, Debug)]
+pub struct HeldLease {
+    pub owner: String,
+    pub acquired_at: Micros,
+    pub heartbeat_at: Option<Micros>,
+    pub expires_at: Micros,
+}
 
 /// The runs with these ids, newest first.
-pub async fn read(
-    db: &Db,
-    catalog: &Catalog,
-    ids: &[i64],
-) -> Result<Vec<OperationRun>, StoreError> {
+pub async fn read(db: &Db, catalog: &Catalog, ids: &[i64]) -> Result<Vec<Standing>, StoreError> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let sql =
         Sql::new(COLUMNS).push("r.id IN ").list(ids.iter().copied()).push(" ORDER BY r.id DESC");
-    db.fetch_all(sql).await?.iter().map(|row| run(catalog, row)).collect()
+    db.fetch_all(sql).await?.iter().map(|row| standing(catalog, row)).collect()
 }
 
 /// One run, if it is within reach.
@@ -75,9 +94,9 @@ pub async fn find(
     catalog: &Catalog,
     reach: &Reach,
     id: i64,
-) -> Result<Option<OperationRun>, StoreError> {
+) -> Result<Option<Standing>, StoreError> {
     let sql = within(Sql::new(COLUMNS).push("r.id = ").arg(id), reach);
-    db.fetch_optional(sql).await?.map(|row| run(catalog, &row)).transpose()
+    db.fetch_optional(sql).await?.map(|row| standing(catalog, &row)).transpose()
 }
 
 fn within(sql: Sql, reach: &Reach) -> Sql {
@@ -108,6 +127,22 @@ pub async fn steps(db: &Db, run_id: i64) -> Result<Vec<Step>, StoreError> {
     db.fetch_all(sql).await?.iter().map(read).collect()
 }
 
+fn standing(catalog: &Catalog, row: &Row) -> Result<Standing, StoreError> {
+    let run = run(catalog, row)?;
+    let waits_since = run.scheduled_at.max(row.opt_micros("queued_at")?.unwrap_or(Micros(0)));
+    let lease = match row.opt_i64("lease_run_id")? {
+        None => None,
+        Some(_) => Some(HeldLease {
+            owner: row.text("lease_owner")?,
+            acquired_at: row.micros("lease_acquired_at")?,
+            heartbeat_at: row.opt_micros("lease_heartbeat_at")?,
+            expires_at: row.micros("lease_expires_at")?,
+        }),
+    };
+    let cancel_requested_at = row.opt_micros("cancel_requested_at")?;
+    Ok(Standing { run, waits_since, cancel_requested_at, lease })
+}
+
 fn run(catalog: &Catalog, row: &Row) -> Result<OperationRun, StoreError> {
     let kind = row.text("type")?;
     let (workspace_id, tenant_id) = (row.i64("workspace_id")?, row.opt_i64("tenant_id")?);
@@ -133,6 +168,13 @@ fn run(catalog: &Catalog, row: &Row) -> Result<OperationRun, StoreError> {
         attempt: row.i64("attempt")?,
         error_summary: row.opt_text("error_summary")?,
         error_fingerprint: row.opt_text("error_fingerprint")?,
+        // Decided by `stuck`, which knows budgets and workers.
+        stuck_class: None,
+        progress: row.opt_text("lease_progress")?.and_then(|progress| progress.parse().ok()),
+        retry_of_run_id: row.opt_i64("retry_of_run_id")?,
+        superseded_by_run_id: row.opt_i64("superseded_by_run_id")?,
+        cancelled: row.opt_micros("cancel_requested_at")?.is_some(),
+        open_work: row.i64("open_work")? == 1,
         context: context(row)?,
         scheduled_at: row.micros("scheduled_at")?,
         created_at: row.micros("created_at")?,

@@ -209,8 +209,11 @@ pub(super) async fn requeue(
     workspace_id: i64,
     lost: i64,
 ) -> Result<(), StoreError> {
+    let now = tx.now().await?;
     tx.execute(
-        Sql::new("UPDATE operation_runs SET status = 'queued', losses = losses + ")
+        Sql::new("UPDATE operation_runs SET status = 'queued', queued_at = ")
+            .arg(now)
+            .push(", losses = losses + ")
             .arg(lost)
             .push(" WHERE id = ")
             .arg(run_id)
