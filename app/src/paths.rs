@@ -65,6 +65,10 @@ pub mod route {
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const RUNBOOK: &str = "/system/ops/runbooks/{type}";
+    pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
+    pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
+    pub const API_RUNBOOK_VERSIONS: &str = "/api/v1/runbooks/{type}/versions";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }
@@ -96,6 +100,25 @@ pub fn api_operation(id: i64) -> String {
 
 pub fn runbooks() -> String {
     under(route::RUNBOOKS)
+}
+
+/// The page of a type, in a workspace; without one, in the reader's first.
+pub fn runbook(kind: &str, workspace_id: Option<i64>) -> String {
+    let path = under(&route::RUNBOOK.replace("{type}", &crate::list::percent(kind)));
+    match workspace_id {
+        Some(id) => format!("{path}?workspace_id={id}"),
+        None => path,
+    }
+}
+
+/// A version that a workspace wrote, with what it changed.
+pub fn runbook_version(kind: &str, workspace_id: i64, version: i64) -> String {
+    format!("{}&version={version}#versions", runbook(kind, Some(workspace_id)))
+}
+
+/// Where a type's start form stands.
+pub fn start_form(kind: &str, workspace_id: Option<i64>) -> String {
+    format!("{}#start", runbook(kind, workspace_id))
 }
 
 pub fn tasks() -> String {

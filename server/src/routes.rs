@@ -6,7 +6,7 @@ use app::{identity::Capability, paths::route};
 use crate::{
     api, events,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
-    operations::forms,
+    operations::{forms, runbook_forms},
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
@@ -23,6 +23,12 @@ const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsMa
 
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
+
+const WRITES_RUNBOOKS: Access = Needs(&[
+    Capability::AccessSystemPanel,
+    Capability::OperationsView,
+    Capability::RunbooksManage,
+]);
 
 pub fn all() -> Routes {
     let routes = Routes::new()
@@ -68,6 +74,13 @@ fn operations(routes: Routes) -> Routes {
         .page(route::RUNBOOKS, SYSTEM)
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
+        .page(route::RUNBOOK, SYSTEM)
+        // Saving asks for platform.runbooks.manage, starting for the type's own capability.
+        .post(route::RUNBOOK, SYSTEM, runbook_forms::runbook)
+        .get(route::API_RUNBOOKS, SYSTEM, api::runbooks::list)
+        .get(route::API_RUNBOOK, SYSTEM, api::runbooks::get)
+        .put(route::API_RUNBOOK, WRITES_RUNBOOKS, api::runbooks::save)
+        .get(route::API_RUNBOOK_VERSIONS, SYSTEM, api::runbooks::versions)
         .server_fn("/api/ui/operations/newer", SYSTEM)
         .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)

@@ -4,10 +4,14 @@ pub mod calls;
 #[cfg(feature = "ssr")]
 mod enter;
 #[cfg(feature = "ssr")]
+pub mod inputs;
+#[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
+pub mod runbooks;
 #[cfg(feature = "ssr")]
 mod service;
 #[cfg(feature = "ssr")]

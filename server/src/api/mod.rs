@@ -7,6 +7,7 @@ pub mod keys;
 pub mod openapi;
 pub mod operations;
 pub mod people;
+pub mod runbooks;
 pub mod schemas;
 pub mod session;
 pub mod workspaces;

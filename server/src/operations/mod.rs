@@ -46,6 +46,7 @@ pub mod forms;
 pub mod operations;
 pub mod probe;
 pub mod run;
+mod runbooks;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;

@@ -6,6 +6,7 @@
 pub mod claim;
 pub mod lapse;
 pub mod presence;
+pub mod runbooks;
 pub mod schedules;
 pub mod work;
 
