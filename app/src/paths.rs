@@ -65,6 +65,7 @@ pub mod route {
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const API_OPEN_WORK: &str = "/api/v1/open-work";
     pub const RUNBOOK: &str = "/system/ops/runbooks/{type}";
     pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
     pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
@@ -100,6 +101,24 @@ pub fn api_operation(id: i64) -> String {
 
 pub fn runbooks() -> String {
     under(route::RUNBOOKS)
+}
+
+/// Every failure, newest first.
+pub fn failures_all() -> String {
+    under("/system/ops/failures")
+}
+
+/// The failures of one cause.
+pub fn failures_of_cause(fingerprint: &str, workspace_id: i64) -> String {
+    let fingerprint = crate::list::percent(fingerprint);
+    format!("{}?fingerprint={fingerprint}&workspace_id={workspace_id}", failures_all())
+}
+
+/// Runs of one type that do not move for one reason.
+pub fn stuck_of_class(class: &str, kind: &str, workspace_id: i64) -> String {
+    let kind = crate::list::percent(kind);
+    let filters = format!("stuck_class={class}&type={kind}&workspace_id={workspace_id}");
+    format!("{}?{filters}", under("/system/ops/stuck"))
 }
 
 /// The page of a type, in a workspace; without one, in the reader's first.

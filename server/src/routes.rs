@@ -24,11 +24,8 @@ const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsMa
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
 
-const WRITES_RUNBOOKS: Access = Needs(&[
-    Capability::AccessSystemPanel,
-    Capability::OperationsView,
-    Capability::RunbooksManage,
-]);
+const WRITES_RUNBOOKS: Access =
+    Needs(&[Capability::AccessSystemPanel, Capability::OperationsView, Capability::RunbooksManage]);
 
 pub fn all() -> Routes {
     let routes = Routes::new()
@@ -37,8 +34,9 @@ pub fn all() -> Routes {
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
         .get(assets::ROUTE, Public, assets::serve)
-        // Leads on to what the caller may see.
+        // Each source of open work is asked only for those who hold what it needs.
         .page(route::HOME, SignedIn)
+        .get(route::API_OPEN_WORK, SignedIn, api::home::open_work)
         // Each event is filtered by what the caller may see.
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)

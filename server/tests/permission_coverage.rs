@@ -198,6 +198,7 @@ const PUBLIC: &[&str] = &[
 /// One's own, or what concerns nobody.
 const SIGNED_IN: &[&str] = &[
     "GET /",
+    "GET /api/v1/open-work",
     "GET /events/stream",
     "GET /api/openapi.json",
     "GET /api/schemas/{file}",
@@ -218,6 +219,7 @@ const SIGNED_IN: &[&str] = &[
 const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/system/", VIEW_ONLY),
     ("/api/v1/operations", VIEW_ONLY),
+    ("/api/v1/runbooks", VIEW_ONLY),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
 ];

@@ -1,6 +1,8 @@
 //! Whole pages, drawn as the server draws them, over a service that answers what a test tells it to.
 
 mod audit;
+mod home;
 mod identity;
 mod kit;
 mod pages;
+mod runbooks;

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod grants;
+pub mod home;
 pub mod keys;
 pub mod openapi;
 pub mod operations;

@@ -22,7 +22,9 @@ use utoipa::{
     },
 };
 
-use super::{audit, grants, keys, operations, people, runbooks, session, workspaces as places};
+use super::{
+    audit, grants, home, keys, operations, people, runbooks, session, workspaces as places,
+};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -38,6 +40,7 @@ use crate::{
     ),
     paths(
         operations::list, operations::start, operations::types, operations::get,
+        home::open_work,
         runbooks::list, runbooks::get, runbooks::save, runbooks::versions,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
@@ -51,6 +54,7 @@ use crate::{
     components(schemas(ErrorResponse, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "home", description = "What needs a human"),
         (name = "runbooks", description = "What to do when, and who wrote it"),
         (name = "audit", description = "Who did what, and whether they might"),
         (name = "people", description = "Who may sign in, and where they are signed in"),

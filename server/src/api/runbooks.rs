@@ -39,7 +39,11 @@ fn workspace(query: Query) -> Result<i64, ApiError> {
             _ => violations.push(Violation::new(key, Rule::UnknownField)),
         }
     }
-    if violations.is_empty() { Ok(found.unwrap_or(PLATFORM)) } else { Err(ApiError::Invalid(violations)) }
+    if violations.is_empty() {
+        Ok(found.unwrap_or(PLATFORM))
+    } else {
+        Err(ApiError::Invalid(violations))
+    }
 }
 
 /// The runbook of every type, as it counts in a workspace.

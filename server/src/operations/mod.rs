@@ -42,10 +42,12 @@
 
 pub mod failure;
 pub mod forms;
+mod open_work;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
 pub mod probe;
 pub mod run;
+pub mod runbook_forms;
 mod runbooks;
 #[doc(hidden)]
 pub mod seeding;

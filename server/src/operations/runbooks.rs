@@ -167,7 +167,8 @@ impl Runbooks for OperationsService {
     ) -> Result<Runbook, ApiError> {
         let entry = find_entry(&self.base, kind)?;
         let place = find_place(&self.base, permit.reach(), workspace_id).await?;
-        let newest = store::versions(&self.base.db, workspace_id, kind, 1).await.map_err(refused)?;
+        let newest =
+            store::versions(&self.base.db, workspace_id, kind, 1).await.map_err(refused)?;
         Ok(counts(entry, &place, newest.first()))
     }
 
@@ -209,7 +210,8 @@ impl Runbooks for OperationsService {
         }
         self.write(permit, entry, workspace_id, &save).await?;
         let place = find_place(&self.base, permit.reach(), workspace_id).await?;
-        let newest = store::versions(&self.base.db, workspace_id, kind, 1).await.map_err(refused)?;
+        let newest =
+            store::versions(&self.base.db, workspace_id, kind, 1).await.map_err(refused)?;
         Ok(counts(entry, &place, newest.first()))
     }
 

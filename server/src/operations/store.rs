@@ -5,6 +5,7 @@
 
 pub mod claim;
 pub mod lapse;
+pub mod open_work;
 pub mod presence;
 pub mod runbooks;
 pub mod schedules;

@@ -3,4 +3,6 @@
 mod engine;
 mod kit;
 mod lists;
+mod open_work;
+mod runbooks;
 mod self_check;

@@ -13,8 +13,7 @@ pub const VERSIONS_MAX: i64 = 200;
 /// Workspaces that a chooser offers.
 const WORKSPACES_MAX: i64 = 500;
 
-const COLUMNS: &str =
-    "SELECT o.type, o.version, o.markdown, o.author_id, o.author_name, o.created_at \
+const COLUMNS: &str = "SELECT o.type, o.version, o.markdown, o.author_id, o.author_name, o.created_at \
      FROM runbook_overrides o WHERE o.workspace_id = ";
 
 fn version(row: &Row) -> Result<RunbookVersion, StoreError> {
