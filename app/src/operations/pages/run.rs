@@ -11,7 +11,7 @@ use crate::{
     operations::{
         View, enter,
         model::{OperationDetail, Outcome, Status},
-        parts::{LiveRun, OutcomeBadge, RunStatus},
+        parts::{EvidenceCard, LiveRun, OutcomeBadge, RunStatus, StuckBadge, TriageForms},
     },
     paths,
     request::PageRequest,
@@ -23,6 +23,7 @@ use crate::{
 
 /// The live sections, the first of which says how the run stands.
 const STANDING: &str = "standing";
+const TRIAGE: &str = "triage";
 const CONTENT: &str = "operation";
 
 #[component]
@@ -81,9 +82,16 @@ fn draw(
             "Go to runbooks"
         </a>
     };
+    let evidence = detail
+        .stuck
+        .clone()
+        .map(|evidence| view! { <EvidenceCard evidence clock=clock.clone() /> });
     view! {
         <SetTitle title=PageTitle::Operation(run.id) />
         <PageHead title crumbs actions=actions.into_any() />
+        <section id=TRIAGE class="triage" data-topics=events::OPERATIONS data-keep-open>
+            <TriageForms detail=detail.clone() />
+        </section>
         <div class="filterline">
             <section
                 id=STANDING
@@ -102,6 +110,7 @@ fn draw(
         <section id=CONTENT class="cols" data-topics=events::OPERATIONS>
             <div class="stack">
                 <ErrorCard run=run.clone() />
+                {evidence}
                 <Happened detail=detail.clone() clock=clock.clone() />
                 <InputCard run=run.clone() />
             </div>
@@ -121,7 +130,7 @@ fn live(detail: &OperationDetail) -> Option<AnyView> {
                 stream=paths::events_stream()
                 topic=events::OPERATIONS.to_owned()
                 id=detail.run.id
-                sections=vec![STANDING.to_owned(), CONTENT.to_owned()]
+                sections=vec![STANDING.to_owned(), TRIAGE.to_owned(), CONTENT.to_owned()]
             />
         }
         .into_any()
@@ -163,6 +172,7 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         }
         (None, _) => view! { ", waiting for a worker" }.into_any(),
     };
+    let stuck = run.stuck_class.map(|class| view! { " " <StuckBadge class /> });
     let attempt = (run.attempt > 1).then(|| format!(" This is attempt {}.", run.attempt));
     let full_stop =
         if run.outcome == Outcome::Pending && run.completed_at.is_none() { "" } else { "." };
@@ -171,6 +181,7 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         <RunStatus status=run.status />
         " "
         <OutcomeBadge outcome=run.outcome />
+        {stuck}
         <span>{at} {end} {full_stop} {attempt}</span>
     }
     .into_any()
