@@ -4,3 +4,4 @@ mod engine;
 mod kit;
 mod lists;
 mod self_check;
+mod triage;

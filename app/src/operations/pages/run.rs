@@ -10,7 +10,7 @@ use crate::{
     events,
     operations::{
         View, enter,
-        model::{OperationDetail, Outcome, Status},
+        model::{OperationDetail, OperationRun, Outcome, Status},
         parts::{EvidenceCard, LiveRun, OutcomeBadge, RunStatus, StuckBadge, TriageForms},
     },
     paths,
@@ -152,6 +152,23 @@ fn current_step(detail: &OperationDetail) -> Option<&str> {
     detail.steps.iter().find(|step| step.status == wanted).map(|step| step.label.as_str())
 }
 
+/// What stands between the request to end it and its end.
+fn cancelling(run: &OperationRun, clock: &Clockface) -> Option<AnyView> {
+    let asked =
+        run.context.pointer("/triage/cancelled").filter(|_| run.status == Status::Running)?;
+    let at = asked.get("at").and_then(|at| serde_json::from_value(at.clone()).ok())?;
+    let by = asked.get("by").and_then(|by| by.as_str()).unwrap_or("somebody").to_owned();
+    Some(
+        view! {
+            <span>
+                " " {by} " asked for its end " <Moment at clock=clock.clone() />
+                "; its worker has not ended it yet."
+            </span>
+        }
+        .into_any(),
+    )
+}
+
 /// "completed failed at “restart the deployment”, 2 h ago, after 2 min 9 s".
 fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
     let run = &detail.run;
@@ -183,6 +200,7 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         <OutcomeBadge outcome=run.outcome />
         {stuck}
         <span>{at} {end} {full_stop} {attempt}</span>
+        {cancelling(run, clock)}
     }
     .into_any()
 }
