@@ -4,14 +4,16 @@
 use leptos::prelude::*;
 
 use crate::{
-    error::ApiError,
     operations::{
         model::{OperationDetail, OperationRun, Status},
         triage::{REASON_MAX, REASON_MIN, Safety, Seen},
     },
     paths,
-    request::{PageRequest, RefusedForm},
-    ui::{Alert, ConfirmForm, Tone},
+    request::PageRequest,
+    ui::{
+        Alert, ConfirmForm, Tone,
+        inputs::{Typed, hidden, words},
+    },
 };
 
 /// The forms' names, which are also what their `do` says.
@@ -33,10 +35,10 @@ pub fn TriageForms(detail: OperationDetail) -> impl IntoView {
     let refused = PageRequest::from_context().and_then(|request| request.refused);
     let run = &detail.run;
     let forms = [
-        triage.retry.then(|| retry(&detail, &typed(refused.as_ref(), RETRY))),
-        triage.cancel.then(|| cancel(&detail, &typed(refused.as_ref(), CANCEL))),
-        triage.end_anyway.then(|| end_anyway(run, &typed(refused.as_ref(), END_ANYWAY))),
-        triage.investigate.then(|| investigate(run, &typed(refused.as_ref(), INVESTIGATE))),
+        triage.retry.then(|| retry(&detail, Typed::of(refused.as_ref(), RETRY))),
+        triage.cancel.then(|| cancel(&detail, Typed::of(refused.as_ref(), CANCEL))),
+        triage.end_anyway.then(|| end_anyway(run, Typed::of(refused.as_ref(), END_ANYWAY))),
+        triage.investigate.then(|| investigate(run, Typed::of(refused.as_ref(), INVESTIGATE))),
     ];
     // A form that is no longer offered still says why it was refused.
     let offered = [
@@ -65,61 +67,25 @@ pub fn TriageForms(detail: OperationDetail) -> impl IntoView {
     .into_any()
 }
 
-/// What was refused of this form, if it was this one.
-#[derive(Clone, Default)]
-struct Typed {
-    refused: Option<RefusedForm>,
-}
-
-fn typed(refused: Option<&RefusedForm>, form: &str) -> Typed {
-    Typed { refused: refused.filter(|refused| refused.form == form).cloned() }
-}
-
-impl Typed {
-    fn error(&self) -> Option<ApiError> {
-        self.refused.as_ref().map(|refused| refused.error.clone())
-    }
-
-    fn reason(&self) -> String {
-        let reason = self.refused.as_ref().and_then(|refused| refused.value("reason"));
-        reason.unwrap_or_default().to_owned()
-    }
-}
-
 /// What the form is about, and how the run stood when it was drawn.
-fn hidden(action: &'static str, run: &OperationRun) -> AnyView {
+fn seen(action: &'static str, run: &OperationRun) -> AnyView {
     let Seen { status, outcome, attempt } = Seen::of(run);
-    view! {
-        <input type="hidden" name="do" value=action />
-        <input type="hidden" name="status" value=status.as_str() />
-        <input type="hidden" name="outcome" value=outcome.as_str() />
-        <input type="hidden" name="attempt" value=attempt.to_string() />
-    }
-    .into_any()
+    let fields = [
+        hidden("do", action),
+        hidden("status", status.as_str()),
+        hidden("outcome", outcome.as_str()),
+        hidden("attempt", attempt.to_string()),
+    ];
+    fields.collect_view().into_any()
 }
 
-fn reason(id: &'static str, label: &'static str, typed: &Typed, required: bool) -> AnyView {
-    view! {
-        <label class="field named" for=id>
-            <span>{label}</span>
-            <textarea
-                id=id
-                name="reason"
-                rows="3"
-                required=required
-                minlength=REASON_MIN
-                maxlength=REASON_MAX
-            >
-                {typed.reason()}
-            </textarea>
-            <span class="dim">{format!("{REASON_MIN} to {REASON_MAX} characters; kept in the audit log.")}</span>
-        </label>
-    }
-    .into_any()
+fn reason(label: &'static str, typed: Typed<'_>) -> AnyView {
+    let hint = format!("{REASON_MIN} to {REASON_MAX} characters; the audit log keeps them.");
+    words(label, "reason", typed.value("reason"), REASON_MAX, hint)
 }
 
 /// The weight of the question follows what doing it twice may do.
-fn retry(detail: &OperationDetail, typed: &Typed) -> AnyView {
+fn retry(detail: &OperationDetail, typed: Typed<'_>) -> AnyView {
     let (run, triage) = (&detail.run, &detail.triage);
     let target = target(run);
     let what = format!("A new operation does {}{target} from its first step. ", run.type_label);
@@ -130,8 +96,8 @@ fn retry(detail: &OperationDetail, typed: &Typed) -> AnyView {
         }
         _ => (format!("{what}Doing it again does no harm."), false),
     };
-    let why = danger.then(|| reason("retry-reason", "Why it is right to do it again", typed, true));
-    let (action, fields) = (paths::run(run.id), hidden(RETRY, run));
+    let why = danger.then(|| reason("Why it is right to do it again", typed));
+    let (action, fields) = (paths::run(run.id), seen(RETRY, run));
     view! {
         <ConfirmForm
             ask="Retry…"
@@ -154,7 +120,7 @@ fn target(run: &OperationRun) -> String {
 }
 
 /// Names what will be interrupted.
-fn cancel(detail: &OperationDetail, typed: &Typed) -> AnyView {
+fn cancel(detail: &OperationDetail, typed: Typed<'_>) -> AnyView {
     use crate::operations::model::StepStatus::Running;
     let run = &detail.run;
     let step = detail.steps.iter().find(|step| step.status == Running);
@@ -173,7 +139,7 @@ fn cancel(detail: &OperationDetail, typed: &Typed) -> AnyView {
             target(run)
         ),
     };
-    let (action, fields) = (paths::run(run.id), hidden(CANCEL, run));
+    let (action, fields) = (paths::run(run.id), seen(CANCEL, run));
     view! {
         <ConfirmForm
             ask="Cancel…"
@@ -189,10 +155,10 @@ fn cancel(detail: &OperationDetail, typed: &Typed) -> AnyView {
     .into_any()
 }
 
-fn end_anyway(run: &OperationRun, typed: &Typed) -> AnyView {
+fn end_anyway(run: &OperationRun, typed: Typed<'_>) -> AnyView {
     let consequence = "Its worker was asked to end it and has not. It is ended now without waiting, and whatever its \
                        worker still does is not written down: look at the target afterwards.";
-    let (action, fields) = (paths::run(run.id), hidden(END_ANYWAY, run));
+    let (action, fields) = (paths::run(run.id), seen(END_ANYWAY, run));
     view! {
         <ConfirmForm
             ask="End it anyway…"
@@ -208,15 +174,17 @@ fn end_anyway(run: &OperationRun, typed: &Typed) -> AnyView {
     .into_any()
 }
 
-fn investigate(run: &OperationRun, typed: &Typed) -> AnyView {
+fn investigate(run: &OperationRun, typed: Typed<'_>) -> AnyView {
     let again = run.context.pointer("/triage/investigated").is_some();
-    let consequence = if again {
-        "Somebody looked into it before; your words take the place of theirs. The audit log keeps both."
-    } else {
-        "It leaves the open work. It comes back when the same failure happens again."
+    let consequence = match (again, run.open_work || run.stuck_class.is_some()) {
+        (true, _) => {
+            "Somebody looked into it before; your words take the place of theirs. The audit log keeps both."
+        }
+        (false, true) => "It leaves the open work. The same failure again comes back as a new one.",
+        (false, false) => "Your words stay with the operation. It goes on as it does.",
     };
-    let (action, fields) = (paths::run(run.id), hidden(INVESTIGATE, run));
-    let reason = reason("investigated-reason", "What was found", typed, true);
+    let (action, fields) = (paths::run(run.id), seen(INVESTIGATE, run));
+    let reason = reason("What was found", typed);
     view! {
         <ConfirmForm
             ask="Mark investigated…"
