@@ -110,6 +110,10 @@ saved! {
     RunbookSaved = "runbook-saved", "The runbook was saved; it counts in this workspace from now on.";
     RunbookRestored = "runbook-restored", "The earlier text counts again, as a version of its own.";
     RunbookOfProduct = "runbook-product", "The runbook of the product counts in this workspace.";
+    OperationCancelled = "operation-cancelled", "The operation was cancelled.";
+    CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
+    OperationEnded = "operation-ended", "The operation was ended without its worker.";
+    Investigated = "investigated", "Marked as investigated.";
 }
 
 /// A form that is drawn again with what was typed, and was not refused: a preview.

@@ -11,6 +11,7 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api,
     audit::{AuditNews, AuditService, Heads, Retention},
     clock::{Clock, Rng},
     config::Config,
@@ -125,6 +126,7 @@ impl Console {
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
         let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
         let operations = Arc::new(operations);
+        api::openapi::describe_inputs(operations.described());
         let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);

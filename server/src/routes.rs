@@ -26,6 +26,12 @@ const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::Operat
 
 const WRITES_RUNBOOKS: Access =
     Needs(&[Capability::AccessSystemPanel, Capability::OperationsView, Capability::RunbooksManage]);
+/// Who decides about operations also sees them.
+const TRIAGES: Access = Needs(&[
+    Capability::AccessSystemPanel,
+    Capability::OperationsView,
+    Capability::OperationsManage,
+]);
 
 pub fn all() -> Routes {
     let routes = Routes::new()
@@ -69,6 +75,8 @@ fn operations(routes: Routes) -> Routes {
     routes
         .page(route::RUNS, SYSTEM)
         .page(route::RUN, SYSTEM)
+        // The service asks for the type's own capability besides.
+        .post(route::RUN, TRIAGES, forms::triage)
         .page(route::RUNBOOKS, SYSTEM)
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
@@ -84,6 +92,10 @@ fn operations(routes: Routes) -> Routes {
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
         .get(route::API_OPERATION, SYSTEM, api::operations::get)
+        .post(route::API_OPERATION_RETRY, TRIAGES, api::triage::retry)
+        .post(route::API_OPERATION_CANCEL, TRIAGES, api::triage::cancel)
+        .post(route::API_OPERATION_END, TRIAGES, api::triage::end_anyway)
+        .post(route::API_OPERATION_INVESTIGATE, TRIAGES, api::triage::investigate)
 }
 
 /// Auditors need no other right to read the log.

@@ -339,3 +339,20 @@ fn assert_harmless(main: &str, nasty: &str) {
         }
     }
 }
+
+#[tokio::test]
+async fn form_api_and_input_say_the_same_of_each_type() {
+    let kit = Kit::new(Who::Admin).await;
+    assert_eq!(kit.console.operations.disagreements(), []);
+    let document = kit.get("/api/openapi.json").await.json();
+    let schema = &document["components"]["schemas"]["Input.system.self_check"];
+    let words = schema["properties"]["only"]["enum"].as_array().map(Vec::len);
+    assert_eq!((words, &schema["additionalProperties"]), (Some(5), &json!(false)), "{schema}");
+    let start = &document["components"]["schemas"]["StartOperation"]["properties"]["input"];
+    let named = start["anyOf"].as_array().is_some_and(|any| {
+        any.iter().any(|one| one["$ref"] == "#/components/schemas/Input.system.self_check")
+    });
+    assert!(named, "{start}");
+    let alone = kit.get("/api/schemas/Input.system.self_check.json").await;
+    assert_eq!(alone.status, StatusCode::OK);
+}

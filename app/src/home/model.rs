@@ -78,6 +78,8 @@ pub struct FailedToday {
     pub closed_by_success: i64,
     pub investigated: i64,
     pub open: i64,
+    /// Tried again, and that failed as well: the retry speaks for it.
+    pub retried: i64,
     /// Nobody came in time.
     pub expired: i64,
     /// Ended because a person asked for it: no open work.

@@ -16,6 +16,8 @@ pub mod runbooks;
 mod service;
 #[cfg(feature = "ssr")]
 pub mod stuck;
+#[cfg(feature = "ssr")]
+pub mod triage;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::stuck::StuckClass;
+use super::{
+    stuck::{Evidence, StuckClass},
+    triage::Triage,
+};
 use crate::{
     identity::Capability,
     list::{Choice, Filter, FilterKind},
@@ -133,6 +136,10 @@ pub struct OperationDetail {
     #[serde(flatten)]
     pub run: OperationRun,
     pub steps: Vec<Step>,
+    /// Why it does not move, with what that is read from.
+    pub stuck: Option<Evidence>,
+    /// What may be done about it.
+    pub triage: Triage,
 }
 
 /// An entry of the catalog, as its runbook page shows it.

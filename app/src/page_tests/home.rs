@@ -49,6 +49,7 @@ fn busy() -> World {
         closed_by_success: 31,
         investigated: 4,
         open: 2,
+        retried: 0,
         expired: 0,
         cancelled: 3,
         capped: false,

@@ -11,4 +11,5 @@ pub mod people;
 pub mod runbooks;
 pub mod schemas;
 pub mod session;
+pub mod triage;
 pub mod workspaces;

@@ -93,6 +93,17 @@ fn first_of(workspaces: &[Named]) -> Result<i64, ApiError> {
 }
 
 impl OperationsService {
+    /// What each type asks for, for the API's description.
+    pub fn described(&self) -> impl Iterator<Item = (&'static str, &'static [InputField])> {
+        self.base.catalog.iter().map(|entry| (entry.spec.kind, entry.inputs))
+    }
+
+    /// Where a type's description and its input disagree, by type; nothing when all agree. For tests.
+    pub fn disagreements(&self) -> Vec<(&'static str, Vec<String>)> {
+        let all = self.base.catalog.iter().map(|entry| (entry.spec.kind, entry.disagreements()));
+        all.filter(|(_, disagreements)| !disagreements.is_empty()).collect()
+    }
+
     /// What a type can be started with; none for one that is not there.
     pub fn find_inputs(&self, kind: &str) -> Option<&'static [InputField]> {
         self.base.catalog.find(kind).map(|entry| entry.inputs)

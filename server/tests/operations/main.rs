@@ -6,3 +6,4 @@ mod lists;
 mod open_work;
 mod runbooks;
 mod self_check;
+mod triage;

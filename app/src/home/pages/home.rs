@@ -122,12 +122,16 @@ fn lede(today: FailedToday, clock: &Clockface) -> AnyView {
         .into_any();
     }
     let newest = if today.capped { "of the newest 10,000 " } else { "" };
+    let retried = match today.retried {
+        0 => String::new(),
+        n => format!(", {} tried again in vain", grouped(n)),
+    };
     let expired = match today.expired {
         0 => String::new(),
         n => format!(", {} left to itself", grouped(n)),
     };
     let figures = format!(
-        ", {newest}{} closed by a later success, {} investigated, {} open{expired}.{cancelled} ",
+        ", {newest}{} closed by a later success, {} investigated, {} open{retried}{expired}.{cancelled} ",
         grouped(today.closed_by_success),
         grouped(today.investigated),
         grouped(today.open),

@@ -10,8 +10,8 @@ use crate::{
     events,
     operations::{
         View, enter,
-        model::{OperationDetail, Outcome, Status},
-        parts::{LiveRun, OutcomeBadge, RunStatus},
+        model::{OperationDetail, OperationRun, Outcome, Status},
+        parts::{EvidenceCard, LiveRun, OutcomeBadge, RunStatus, StuckBadge, TriageForms},
     },
     paths,
     request::PageRequest,
@@ -23,6 +23,7 @@ use crate::{
 
 /// The live sections, the first of which says how the run stands.
 const STANDING: &str = "standing";
+const TRIAGE: &str = "triage";
 const CONTENT: &str = "operation";
 
 #[component]
@@ -81,9 +82,16 @@ fn draw(
             "Go to runbooks"
         </a>
     };
+    let evidence = detail
+        .stuck
+        .clone()
+        .map(|evidence| view! { <EvidenceCard evidence clock=clock.clone() /> });
     view! {
         <SetTitle title=PageTitle::Operation(run.id) />
         <PageHead title crumbs actions=actions.into_any() />
+        <section id=TRIAGE class="triage" data-topics=events::OPERATIONS data-keep-open>
+            <TriageForms detail=detail.clone() />
+        </section>
         <div class="filterline">
             <section
                 id=STANDING
@@ -102,6 +110,7 @@ fn draw(
         <section id=CONTENT class="cols" data-topics=events::OPERATIONS>
             <div class="stack">
                 <ErrorCard run=run.clone() />
+                {evidence}
                 <Happened detail=detail.clone() clock=clock.clone() />
                 <InputCard run=run.clone() />
             </div>
@@ -121,7 +130,7 @@ fn live(detail: &OperationDetail) -> Option<AnyView> {
                 stream=paths::events_stream()
                 topic=events::OPERATIONS.to_owned()
                 id=detail.run.id
-                sections=vec![STANDING.to_owned(), CONTENT.to_owned()]
+                sections=vec![STANDING.to_owned(), TRIAGE.to_owned(), CONTENT.to_owned()]
             />
         }
         .into_any()
@@ -141,6 +150,23 @@ fn current_step(detail: &OperationDetail) -> Option<&str> {
     use crate::operations::model::StepStatus::{Failed, Running};
     let wanted = if detail.run.status == Status::Completed { Failed } else { Running };
     detail.steps.iter().find(|step| step.status == wanted).map(|step| step.label.as_str())
+}
+
+/// What stands between the request to end it and its end.
+fn cancelling(run: &OperationRun, clock: &Clockface) -> Option<AnyView> {
+    let asked =
+        run.context.pointer("/triage/cancelled").filter(|_| run.status == Status::Running)?;
+    let at = asked.get("at").and_then(|at| serde_json::from_value(at.clone()).ok())?;
+    let by = asked.get("by").and_then(|by| by.as_str()).unwrap_or("somebody").to_owned();
+    Some(
+        view! {
+            <span>
+                " " {by} " asked for its end " <Moment at clock=clock.clone() />
+                "; its worker has not ended it yet."
+            </span>
+        }
+        .into_any(),
+    )
 }
 
 /// "completed failed at “restart the deployment”, 2 h ago, after 2 min 9 s".
@@ -163,6 +189,7 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         }
         (None, _) => view! { ", waiting for a worker" }.into_any(),
     };
+    let stuck = run.stuck_class.map(|class| view! { " " <StuckBadge class /> });
     let attempt = (run.attempt > 1).then(|| format!(" This is attempt {}.", run.attempt));
     let full_stop =
         if run.outcome == Outcome::Pending && run.completed_at.is_none() { "" } else { "." };
@@ -171,7 +198,9 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         <RunStatus status=run.status />
         " "
         <OutcomeBadge outcome=run.outcome />
+        {stuck}
         <span>{at} {end} {full_stop} {attempt}</span>
+        {cancelling(run, clock)}
     }
     .into_any()
 }

@@ -2,10 +2,18 @@
 
 #[cfg(feature = "ssr")]
 mod badges;
+#[cfg(feature = "ssr")]
+mod evidence;
 mod live_run;
 mod live_runs;
+#[cfg(feature = "ssr")]
+pub mod triage;
 
 #[cfg(feature = "ssr")]
-pub use badges::{OutcomeBadge, RunStatus};
+pub use badges::{OutcomeBadge, RunStatus, StuckBadge};
+#[cfg(feature = "ssr")]
+pub use evidence::EvidenceCard;
 pub use live_run::LiveRun;
 pub use live_runs::LiveRuns;
+#[cfg(feature = "ssr")]
+pub use triage::TriageForms;

@@ -139,6 +139,7 @@ pub async fn failed_since(
          CAST(COALESCE(SUM(CASE WHEN fate = 'investigated' THEN 1 ELSE 0 END), 0) AS BIGINT) AS investigated, \
          CAST(COALESCE(SUM(CASE WHEN fate = 'cancelled' THEN 1 ELSE 0 END), 0) AS BIGINT) AS cancelled, \
          CAST(COALESCE(SUM(CASE WHEN fate = 'open' THEN 1 ELSE 0 END), 0) AS BIGINT) AS still_open, \
+         CAST(COALESCE(SUM(CASE WHEN fate = 'retried' THEN 1 ELSE 0 END), 0) AS BIGINT) AS retried, \
          CAST(COALESCE(SUM(CASE WHEN fate = 'expired' THEN 1 ELSE 0 END), 0) AS BIGINT) AS expired \
          FROM (SELECT 1 AS looked, CASE WHEN ",
     );
@@ -154,7 +155,8 @@ pub async fn failed_since(
             " THEN 'elsewhere' WHEN r.cancel_requested_at IS NOT NULL THEN 'cancelled' \
              WHEN r.superseded_by_run_id IS NOT NULL THEN 'superseded' \
              WHEN r.investigated_at IS NOT NULL AND r.open_work = 0 THEN 'investigated' \
-             WHEN r.open_work = 1 THEN 'open' ELSE 'expired' END AS fate \
+             WHEN r.open_work = 1 THEN 'open' \
+             WHEN r.open_work_expired_at IS NOT NULL THEN 'expired' ELSE 'retried' END AS fate \
              FROM operation_runs r WHERE r.outcome = 'failed' AND r.completed_at >= ",
         )
         .arg(day_began)
@@ -162,21 +164,19 @@ pub async fn failed_since(
         .arg(COUNTED + 1)
         .push(") of_today");
     let row = db.fetch_one(sql).await?;
-    let (closed_by_success, investigated, open, expired) = (
-        row.i64("superseded")?,
-        row.i64("investigated")?,
-        row.i64("still_open")?,
-        row.i64("expired")?,
-    );
-    Ok(FailedToday {
-        failed: closed_by_success + investigated + open + expired,
-        closed_by_success,
-        investigated,
-        open,
-        expired,
+    let mut today = FailedToday {
+        failed: 0,
+        closed_by_success: row.i64("superseded")?,
+        investigated: row.i64("investigated")?,
+        retried: row.i64("retried")?,
+        open: row.i64("still_open")?,
+        expired: row.i64("expired")?,
         cancelled: row.i64("cancelled")?,
         capped: row.i64("looked")? > COUNTED,
-    })
+    };
+    today.failed =
+        today.closed_by_success + today.investigated + today.retried + today.open + today.expired;
+    Ok(today)
 }
 
 /// A failure of today that is open no more.
