@@ -165,7 +165,7 @@ impl<'a> Drawing<'a> {
             }
         }
         view! {
-            <div class="scroll" tabindex="0">
+            <div class="scroll" tabindex="0" role="region" aria-label="Table">
                 <table>
                     <thead>{head}</thead>
                     <tbody>{rows}</tbody>

@@ -115,7 +115,7 @@ fn chooser(desk: &Desk) -> Option<AnyView> {
     let here = desk.runbook.workspace.id.to_string();
     let choices = desk.workspaces.iter().map(|w| (w.id.to_string(), w.name.clone()));
     let form = view! {
-        <form class="filterline" action=paths::runbook(&desk.entry.kind, None)>
+        <form class="seek" action=paths::runbook(&desk.entry.kind, None)>
             {inputs::select("Workspace", "workspace_id", choices, Some(&here))}
             <button class="btn">"Show"</button>
         </form>

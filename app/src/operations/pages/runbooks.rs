@@ -97,7 +97,7 @@ fn matches(entry: &OperationType, sought: &str) -> bool {
 
 fn search(sought: &str) -> AnyView {
     view! {
-        <form class="filterline" role="search" action=paths::runbooks()>
+        <form class="seek" role="search" action=paths::runbooks()>
             <input
                 class="field"
                 type="search"
@@ -105,7 +105,7 @@ fn search(sought: &str) -> AnyView {
                 value=sought.to_owned()
                 aria-label="Search runbooks"
                 placeholder="Search runbooks"
-                data-filter=""
+                data-search=""
             />
             <button class="btn">"Search"</button>
         </form>
