@@ -25,7 +25,7 @@ use super::{
     spec::RetrySafety,
     store::{
         self, Standing,
-        open_work::{self as open, Cause, Gone, JUDGED, Mark},
+        open_work::{self as open, Cause, Gone, Mark},
         refused,
     },
     stuck::Judge,
@@ -78,6 +78,8 @@ async fn failed(
         runs.into_iter().map(|standing| (standing.run.id, standing.run)).collect();
     let steps = open::stopped_at(&base.db, &newest).await?;
     let steps: BTreeMap<i64, String> = steps.into_iter().rev().collect();
+    let retries: BTreeMap<i64, i64> =
+        open::under_way(&base.db, &newest).await?.into_iter().collect();
     let marks = open::marks(&base.db, &causes).await?;
     let row = |cause: &Cause| {
         let run = runs.get(&cause.newest)?;
@@ -85,7 +87,11 @@ async fn failed(
             mark.workspace_id == cause.workspace_id
                 && Some(&mark.fingerprint) == cause.fingerprint.as_ref()
         });
-        Some(failed_row(cause, run, steps.get(&run.id), mark))
+        let row = failed_row(cause, run, steps.get(&run.id), mark);
+        Some(match retries.get(&run.id) {
+            Some(retry) => OpenRow { next: tried_again(*retry), ..row },
+            None => row,
+        })
     };
     Ok((causes.iter().filter_map(row).collect(), more))
 }
@@ -134,6 +140,11 @@ fn failed_row(
     }
 }
 
+/// Somebody is at it already.
+fn tried_again(retry: i64) -> WayOn {
+    WayOn { label: format!("Being tried again: #{retry}"), href: paths::run(retry) }
+}
+
 fn subject(run: &OperationRun) -> Option<String> {
     run.target_label.clone().or_else(|| run.target.clone())
 }
@@ -148,8 +159,7 @@ async fn stuck(
     reach: &Reach,
     now: Micros,
 ) -> Result<(Vec<OpenRow>, bool), StoreError> {
-    let ids = open::active(&base.db, reach, now).await?;
-    let more = i64::try_from(ids.len()).unwrap_or(i64::MAX) >= 2 * JUDGED;
+    let (ids, more) = open::active(&base.db, reach, now).await?;
     let standings = store::read(&base.db, &base.catalog, &ids).await?;
     let kinds = standings.iter().map(|standing| standing.run.kind.as_str());
     let judge = Judge::open(base, kinds).await?;

@@ -205,6 +205,22 @@ async fn what_fails_again_after_a_mark_says_who_had_looked() {
 }
 
 #[tokio::test]
+async fn what_is_being_tried_again_leads_to_its_retry() {
+    for (engine, _) in testing::engines_at(NOON).await {
+        let kit = Kit::on(&engine.db);
+        let failed = add(&kit.db, OPEN).await;
+        let retry = kit.start("test.steps").await.id;
+        let mut tx = kit.db.begin().await.expect("a write begins");
+        let sql = Sql::new("UPDATE operation_runs SET retry_of_run_id = ").arg(failed);
+        tx.execute(sql.push(" WHERE id = ").arg(retry)).await.expect("an update");
+        tx.commit(Vec::new()).await.expect("a commit");
+        let row = &look(&kit, &viewer(Reach::Everything)).await.rows[0];
+        assert_eq!(row.next.href, format!("/system/ops/runs/{retry}"));
+        assert!(row.next.label.contains("tried again"), "{}", row.next.label);
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_move_is_open_until_somebody_looked() {
     for (engine, hand) in testing::engines_at(NOON).await {
         let kit = Kit::on(&engine.db);

@@ -9,6 +9,7 @@ use super::{
     start_form::start_card,
 };
 use crate::{
+    audit::parts::{AuditPanel, PanelContent, load_panel},
     error::{ApiError, Expected, Rule},
     identity::enter,
     operations::{
@@ -34,6 +35,7 @@ pub fn RunbookPage() -> impl IntoView {
     let Some(request) = PageRequest::from_context() else { return ().into_any() };
     let kind = use_params_map().with_untracked(|params| params.get("type").unwrap_or_default());
     let workspace_id = number(&request, "workspace_id");
+    let audit = load_panel("runbook", kind.clone());
     let content = load(move || fetch(kind.clone(), workspace_id.clone()));
     view! {
         <SetTitle title=PageTitle::Runbook />
@@ -41,8 +43,9 @@ pub fn RunbookPage() -> impl IntoView {
             {move || {
                 let request = request.clone();
                 Suspend::new(async move {
-                    match &*content.await {
-                        Ok(desk) => draw(desk, &request),
+                    let (content, audit) = (content.await, audit.await);
+                    match &*content {
+                        Ok(desk) => draw(desk, (*audit).clone(), &request),
                         Err(error) => {
                             let way_out = ("Show all runbooks", paths::runbooks());
                             view! { <Failure error=error.clone() way_out /> }.into_any()
@@ -73,7 +76,11 @@ fn fetch(
     }
 }
 
-fn draw(desk: &Desk, request: &PageRequest) -> AnyView {
+fn draw(
+    desk: &Desk,
+    audit: Option<Result<PanelContent, ApiError>>,
+    request: &PageRequest,
+) -> AnyView {
     let clock = Clockface::of(request);
     let sent = Sent { refused: request.refused.as_ref(), posted: request.posted.as_ref() };
     let version = number(request, "version").ok().flatten();
@@ -101,6 +108,7 @@ fn draw(desk: &Desk, request: &PageRequest) -> AnyView {
                 {start_card(desk, sent.refused, &clock)}
                 {facts(desk, &clock)}
                 {recent(desk, &clock)}
+                <AuditPanel content=audit clock=clock.clone() />
             </aside>
         </div>
     }

@@ -1,7 +1,7 @@
 //! What is open: failures that nobody has dealt with, by cause, and runs that may be stuck. Each look is bounded.
 
 use app::{
-    home::model::{EXPIRES_AFTER, FailedToday, ROWS_MAX},
+    home::model::{EXPIRES_AFTER, FailedToday},
     identity::Reach,
     time::Micros,
 };
@@ -11,8 +11,10 @@ use crate::store::{Db, Row, Sql, StoreError};
 
 /// Failures that one look counts.
 const COUNTED: i64 = 10_000;
+/// Causes that one look shows.
+const ROWS: u32 = 100;
 /// Active runs that one look judges: so many that run, and so many that wait.
-pub const JUDGED: i64 = 500;
+const JUDGED: u32 = 500;
 /// Of a cause's failures, so many are asked whether anybody looked into them.
 const MARKS_LOOK: i64 = 1_000;
 /// What left the list: so many are looked at, and so many shown.
@@ -47,7 +49,7 @@ pub async fn causes(db: &Db, reach: &Reach, now: Micros) -> Result<(Vec<Cause>, 
     .push(") open_runs WHERE completed_at > ")
     .arg(now.plus(-EXPIRES_AFTER))
     .push(" GROUP BY workspace_id, type, fingerprint ORDER BY MIN(completed_at), MAX(id) LIMIT ")
-    .arg(ROWS_MAX as i64 + 1);
+    .arg(ROWS + 1);
     let read = |row: &Row| {
         Ok(Cause {
             workspace_id: row.i64("workspace_id")?,
@@ -60,8 +62,8 @@ pub async fn causes(db: &Db, reach: &Reach, now: Micros) -> Result<(Vec<Cause>, 
     };
     let rows = db.fetch_all(sql).await?;
     let mut causes = rows.iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
-    let more = causes.len() > ROWS_MAX;
-    causes.truncate(ROWS_MAX);
+    let more = causes.len() > ROWS as usize;
+    causes.truncate(ROWS as usize);
     Ok((causes, more))
 }
 
@@ -124,6 +126,20 @@ pub async fn stopped_at(db: &Db, ids: &[i64]) -> Result<Vec<(i64, String)>, Stor
     .list(ids.iter().copied())
     .push(" ORDER BY run_id, position");
     let read = |row: &Row| Ok((row.i64("run_id")?, row.text("label")?));
+    db.fetch_all(sql).await?.iter().map(read).collect()
+}
+
+/// Retries of these runs that have not ended: the run, and its retry.
+pub async fn under_way(db: &Db, ids: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = Sql::new(
+        "SELECT id, retry_of_run_id FROM operation_runs WHERE status <> 'completed' \
+         AND retry_of_run_id IN ",
+    )
+    .list(ids.iter().copied());
+    let read = |row: &Row| Ok((row.i64("retry_of_run_id")?, row.i64("id")?));
     db.fetch_all(sql).await?.iter().map(read).collect()
 }
 
@@ -219,17 +235,21 @@ pub async fn gone(db: &Db, reach: &Reach, day_began: Micros) -> Result<Vec<Gone>
     db.fetch_all(sql).await?.iter().map(read).collect()
 }
 
-/// Runs that may be stuck: the oldest that run and the oldest that wait and are due.
-pub async fn active(db: &Db, reach: &Reach, now: Micros) -> Result<Vec<i64>, StoreError> {
-    let oldest = |status: Sql| within(status, reach).push(" ORDER BY r.id LIMIT ").arg(JUDGED);
+/// Runs that may be stuck: the oldest that run, and the oldest that wait and are due. Also says whether there are
+/// more of either than these.
+pub async fn active(db: &Db, reach: &Reach, now: Micros) -> Result<(Vec<i64>, bool), StoreError> {
     let running = Sql::new("SELECT r.id FROM operation_runs r WHERE r.status = 'running'");
     let queued = Sql::new(
         "SELECT r.id FROM operation_runs r WHERE r.status = 'queued' AND r.scheduled_at <= ",
     );
-    let sql = Sql::new("SELECT id FROM (")
-        .append(oldest(running))
-        .push(") running UNION ALL SELECT id FROM (")
-        .append(oldest(queued.arg(now)))
-        .push(") queued");
-    db.fetch_all(sql).await?.iter().map(|row| row.i64("id")).collect()
+    let (mut ids, mut more) = (Vec::new(), false);
+    for oldest in [running, queued.arg(now)] {
+        let sql = within(oldest, reach).push(" ORDER BY r.id LIMIT ").arg(JUDGED + 1);
+        let found = db.fetch_all(sql).await?;
+        more |= found.len() > JUDGED as usize;
+        for row in found.iter().take(JUDGED as usize) {
+            ids.push(row.i64("id")?);
+        }
+    }
+    Ok((ids, more))
 }
