@@ -173,6 +173,7 @@ pub enum Expected {
     Cursor,
     Utf8,
     Login,
+    Seconds,
 }
 
 impl ApiError {
@@ -269,6 +270,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Seconds => "a number of seconds such as 30s",
             Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }

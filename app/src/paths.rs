@@ -22,6 +22,7 @@ pub mod route {
     pub const HOME: &str = "/";
     pub const RUNS: &str = "/system/ops/runs";
     pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const TASKS: &str = "/settings/tasks";
     pub const AUDIT: &str = "/audit";
@@ -64,6 +65,8 @@ pub mod route {
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
+    pub const API_OPERATION_STEPS: &str = "/api/v1/operations/{id}/steps";
+    pub const API_OPERATION_LOG: &str = "/api/v1/operations/{id}/log";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
@@ -87,6 +90,19 @@ pub fn runs_where(query: &crate::list::ListQuery) -> String {
 
 pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
+}
+
+/// The whole log of a run as a file.
+pub fn run_log(id: i64) -> String {
+    under(&route::RUN_LOG.replace("{id}", &id.to_string()))
+}
+
+/// A run's page with the lines before one of its log; the newest lines when none is named.
+pub fn run_lines(id: i64, before: Option<i64>) -> String {
+    match before {
+        Some(seq) => format!("{}?log_before={seq}#log", run(id)),
+        None => format!("{}#log", run(id)),
+    }
 }
 
 /// The same run over JSON.

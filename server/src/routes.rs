@@ -72,7 +72,11 @@ fn operations(routes: Routes) -> Routes {
         .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
-        .get(route::API_OPERATION, SYSTEM, api::operations::get)
+        .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
+        .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
+        .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)
+        .get(route::RUN_LOG, SYSTEM, api::follow::file)
+        .server_fn("/api/ui/operations/log", SYSTEM)
 }
 
 /// Auditors need no other right to read the log.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::stuck::StuckClass;
+use super::{lineage::Lineage, since::SinceLastSuccess, stuck::StuckClass};
 use crate::{
     identity::Capability,
     list::{Choice, Filter, FilterKind},
@@ -56,6 +56,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words!(Status: Queued = "queued", Running = "running", Completed = "completed");
 words!(Outcome: Pending = "pending", Succeeded = "succeeded", Failed = "failed");
@@ -133,6 +135,10 @@ pub struct OperationDetail {
     #[serde(flatten)]
     pub run: OperationRun,
     pub steps: Vec<Step>,
+    /// The chain of retries that it stands in.
+    pub lineage: Lineage,
+    /// What is different since this type last succeeded on this target.
+    pub since_last_success: SinceLastSuccess,
 }
 
 /// An entry of the catalog, as its runbook page shows it.

@@ -22,7 +22,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, grants, keys, operations, people, session, workspaces as places};
+use super::{audit, follow, grants, keys, operations, people, session, workspaces as places};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -37,7 +37,8 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        operations::list, operations::start, operations::types, operations::get,
+        operations::list, operations::start, operations::types,
+        follow::get, follow::steps, follow::log,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,

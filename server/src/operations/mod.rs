@@ -41,6 +41,7 @@
 //! fence by a token that is made anew for each claim, never by a name. Cron expressions are croner's.
 
 pub mod failure;
+pub mod follow;
 pub mod forms;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
@@ -226,8 +227,14 @@ impl Operations for OperationsService {
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
         let run = find(base, permit.reach(), id).await?;
-        let steps = store::steps(&base.db, id).await.map_err(refused)?;
-        Ok(OperationDetail { run, steps })
+        let (steps, lineage, before) = tokio::try_join!(
+            store::steps(&base.db, id),
+            store::lineage::lineage(&base.db, permit.reach(), id, run.superseded_by_run_id),
+            store::since::find(&base.db, &base.catalog, &run),
+        )
+        .map_err(refused)?;
+        let since_last_success = store::since::compare(&before, &run, &steps);
+        Ok(OperationDetail { run, steps, lineage, since_last_success })
     }
 
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {

@@ -174,6 +174,7 @@ impl Worker {
                 tracing::warn!(run.id = run.facts().id, %failure, "A run's heartbeat ended.");
                 End::Lost
             }
+            never = run.tell_of_lines() => match never {},
             () = grace => End::Stopped,
         }
     }

@@ -1,5 +1,6 @@
 //! The run engine and its lists, on both engines of the store.
 
+mod detail;
 mod engine;
 mod kit;
 mod lists;

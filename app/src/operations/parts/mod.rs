@@ -4,8 +4,11 @@
 mod badges;
 mod live_run;
 mod live_runs;
+mod log_tail;
+pub mod log_view;
 
 #[cfg(feature = "ssr")]
 pub use badges::{OutcomeBadge, RunStatus};
 pub use live_run::LiveRun;
 pub use live_runs::LiveRuns;
+pub use log_tail::LogTail;
