@@ -24,6 +24,10 @@ pub mod route {
     pub const RUN: &str = "/system/ops/runs/{id}";
     pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
+    pub const API_OPERATION_RETRY: &str = "/api/v1/operations/{id}/retry";
+    pub const API_OPERATION_CANCEL: &str = "/api/v1/operations/{id}/cancel";
+    pub const API_OPERATION_END: &str = "/api/v1/operations/{id}/end";
+    pub const API_OPERATION_INVESTIGATE: &str = "/api/v1/operations/{id}/investigate";
     pub const TASKS: &str = "/settings/tasks";
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_ENTRY: &str = "/audit/{seq}";

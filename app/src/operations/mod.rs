@@ -19,6 +19,8 @@ mod service;
 pub mod since;
 #[cfg(feature = "ssr")]
 pub mod stuck;
+#[cfg(feature = "ssr")]
+pub mod triage;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{lineage::Lineage, since::SinceLastSuccess, stuck::StuckClass};
+use super::{
+    lineage::Lineage,
+    since::SinceLastSuccess,
+    stuck::{Evidence, StuckClass},
+    triage::Triage,
+};
 use crate::{
     identity::Capability,
     list::{Choice, Filter, FilterKind},
@@ -135,6 +140,10 @@ pub struct OperationDetail {
     #[serde(flatten)]
     pub run: OperationRun,
     pub steps: Vec<Step>,
+    /// Why it does not move, with what that is read from.
+    pub stuck: Option<Evidence>,
+    /// What may be done about it.
+    pub triage: Triage,
     /// The chain of retries that it stands in.
     pub lineage: Lineage,
     /// What is different since this type last succeeded on this target.

@@ -24,6 +24,7 @@ use crate::{
             Started, Status, Step, StepStatus,
         },
         since::{Found, SinceLastSuccess},
+        triage::Triage,
     },
     request::{Assets, Banner, PageRequest, Zone},
     settings::{
@@ -265,7 +266,8 @@ pub async fn draw_over(
 pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
     let since_last_success = SinceLastSuccess::nothing(Found::NoneKept);
     let lineage = Lineage { total: 1, position: 1, ..Lineage::default() };
-    OperationDetail { run, steps, lineage, since_last_success }
+    let triage = Triage::default();
+    OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }
 }
 
 pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {

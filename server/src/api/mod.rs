@@ -10,4 +10,5 @@ pub mod operations;
 pub mod people;
 pub mod schemas;
 pub mod session;
+pub mod triage;
 pub mod workspaces;

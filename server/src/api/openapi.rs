@@ -22,7 +22,9 @@ use utoipa::{
     },
 };
 
-use super::{audit, follow, grants, keys, operations, people, session, workspaces as places};
+use super::{
+    audit, follow, grants, keys, operations, people, session, triage, workspaces as places,
+};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -39,6 +41,7 @@ use crate::{
     paths(
         operations::list, operations::start, operations::types,
         follow::get, follow::steps, follow::log,
+        triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,

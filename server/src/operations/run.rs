@@ -186,11 +186,21 @@ impl Run {
             if let Entered::Before(answer) = self.enter(name, label).await? {
                 return answer;
             }
-            let result = work.await;
+            let result = tokio::select! {
+                biased;
+                result = work => result,
+                () = self.cut_short() => Err(Failure::cancelled()),
+            };
             self.leave(name, &result).await?;
             result.map(|done| done.value)
         }
         .boxed()
+    }
+
+    /// A step that does not heed the cancellation by itself is left at the await that it stands at.
+    async fn cut_short(&self) {
+        self.0.cancel.cancelled().await;
+        self.0.clock.sleep(timing::STEP_CANCEL_GRACE).await;
     }
 
     /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
@@ -279,7 +289,7 @@ impl Run {
             }
         };
         if self.0.cancel.is_cancelled() {
-            return Err(Failure::new("cancelled", "Cancelled before this step."));
+            return Err(Failure::cancelled());
         }
         if self.0.yields && self.0.stopping.is_cancelled() {
             self.0.yielded.store(true, Ordering::Relaxed);

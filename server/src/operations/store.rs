@@ -4,12 +4,14 @@
 //! names of workspace and tenant joined, so that a page is three statements however long it is.
 
 pub mod claim;
+pub mod ending;
 pub mod follow;
 pub mod lapse;
 pub mod lineage;
 pub mod presence;
 pub mod schedules;
 pub mod since;
+pub mod triage;
 pub mod work;
 
 use app::{
@@ -286,6 +288,16 @@ pub struct NewRun<'a> {
     pub scheduled_at: Micros,
     pub created_at: Micros,
     pub key: Option<Key<'a>>,
+    /// The run that this one tries again.
+    pub parent: Option<Parent>,
+}
+
+/// Where a retry comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent {
+    pub run_id: i64,
+    /// The first run of the chain.
+    pub root_run_id: i64,
 }
 
 /// An `Idempotency-Key`, and what the request that bears it says.
@@ -301,7 +313,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreE
     let sql = Sql::new(
         "INSERT INTO operation_runs (workspace_id, tenant_id, type, status, outcome, initiator_kind, \
          initiator_id, initiator_name, target, queue, priority, input, input_version, context, \
-         scheduled_at, attempt, idempotency_key, request_hash, search_text, created_at) VALUES ",
+         scheduled_at, attempt, idempotency_key, request_hash, retry_of_run_id, \
+         root_run_id, search_text, created_at) VALUES ",
     )
     .list([
         store::Value::from(new.workspace_id),
@@ -322,6 +335,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreE
         0_i64.into(),
         new.key.map(|key| key.key).into(),
         new.key.map(|key| key.request_hash).into(),
+        new.parent.map(|parent| parent.run_id).into(),
+        new.parent.map(|parent| parent.root_run_id).into(),
         searched.join("\n").to_lowercase().into(),
         new.created_at.into(),
     ])

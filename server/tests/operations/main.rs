@@ -5,3 +5,4 @@ mod engine;
 mod kit;
 mod lists;
 mod self_check;
+mod triage;

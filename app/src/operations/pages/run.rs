@@ -18,8 +18,8 @@ use crate::{
     events,
     operations::{
         Follow, View, enter,
-        model::{OperationDetail, Outcome, Status},
-        parts::{LiveRun, OutcomeBadge, RunStatus},
+        model::{OperationDetail, OperationRun, Outcome, Status},
+        parts::{EvidenceCard, LiveRun, OutcomeBadge, RunStatus, StuckBadge, TriageForms},
     },
     paths,
     request::PageRequest,
@@ -32,6 +32,7 @@ use crate::{
 /// The live sections, the first of which says how the run stands. The log stands between two of them: it has
 /// an island, so it is never swapped.
 const STANDING: &str = "standing";
+const TRIAGE: &str = "triage";
 const CONTENT: &str = "operation";
 const COMPARED: &str = "operation-compared";
 const ASIDE: &str = "operation-facts";
@@ -102,6 +103,9 @@ fn draw(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyView 
     view! {
         <SetTitle title=PageTitle::Operation(run.id) />
         <PageHead title crumbs actions=actions.into_any() />
+        <section id=TRIAGE class="triage" data-topics=events::OPERATIONS data-keep-open>
+            <TriageForms detail=detail.clone() />
+        </section>
         <div class="filterline">
             <section
                 id=STANDING
@@ -126,6 +130,10 @@ fn draw(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyView 
 fn content(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyView {
     let run = &detail.run;
     let Beside { log, audit, runbooks } = beside;
+    let evidence = detail
+        .stuck
+        .clone()
+        .map(|evidence| view! { <EvidenceCard evidence clock=clock.clone() /> });
     let runbook = runbooks.and_then(|follow| follow.runbook(&run.kind)).map(str::to_owned);
     let (lineage, since) = (detail.lineage.clone(), detail.since_last_success.clone());
     view! {
@@ -134,6 +142,7 @@ fn content(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyVi
                 <section id=CONTENT class="stack" data-topics=events::OPERATIONS>
                     <SupersededNote detail=detail.clone() clock=clock.clone() />
                     <ErrorCard run=run.clone() />
+                    {evidence}
                     <Happened detail=detail.clone() clock=clock.clone() />
                 </section>
                 <LogCard id=run.id content=log clock=clock.clone() />
@@ -160,7 +169,7 @@ fn live(detail: &OperationDetail) -> Option<AnyView> {
                 stream=paths::events_stream()
                 topic=events::OPERATIONS.to_owned()
                 id=detail.run.id
-                sections=[STANDING, CONTENT, COMPARED, ASIDE].map(str::to_owned).to_vec()
+                sections=[STANDING, TRIAGE, CONTENT, COMPARED, ASIDE].map(str::to_owned).to_vec()
             />
         }
         .into_any()
@@ -180,6 +189,23 @@ fn current_step(detail: &OperationDetail) -> Option<&str> {
     use crate::operations::model::StepStatus::{Failed, Running};
     let wanted = if detail.run.status == Status::Completed { Failed } else { Running };
     detail.steps.iter().find(|step| step.status == wanted).map(|step| step.label.as_str())
+}
+
+/// What stands between the request to end it and its end.
+fn cancelling(run: &OperationRun, clock: &Clockface) -> Option<AnyView> {
+    let asked =
+        run.context.pointer("/triage/cancelled").filter(|_| run.status == Status::Running)?;
+    let at = asked.get("at").and_then(|at| serde_json::from_value(at.clone()).ok())?;
+    let by = asked.get("by").and_then(|by| by.as_str()).unwrap_or("somebody").to_owned();
+    Some(
+        view! {
+            <span>
+                " " {by} " asked for its end " <Moment at clock=clock.clone() />
+                "; its worker has not ended it yet."
+            </span>
+        }
+        .into_any(),
+    )
 }
 
 /// "completed failed at “restart the deployment”, 2 h ago, after 2 min 9 s".
@@ -202,6 +228,7 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         }
         (None, _) => view! { ", waiting for a worker" }.into_any(),
     };
+    let stuck = run.stuck_class.map(|class| view! { " " <StuckBadge class /> });
     let attempt = (run.attempt > 1).then(|| format!(" This is attempt {}.", run.attempt));
     let full_stop =
         if run.outcome == Outcome::Pending && run.completed_at.is_none() { "" } else { "." };
@@ -210,7 +237,9 @@ fn standing(detail: &OperationDetail, clock: &Clockface) -> AnyView {
         <RunStatus status=run.status />
         " "
         <OutcomeBadge outcome=run.outcome />
+        {stuck}
         <span>{at} {end} {full_stop} {attempt}</span>
+        {cancelling(run, clock)}
     }
     .into_any()
 }
