@@ -266,7 +266,16 @@ pub async fn draw_over(
 pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
     let since_last_success = SinceLastSuccess::nothing(Found::NoneKept);
     let lineage = Lineage { total: 1, position: 1, ..Lineage::default() };
-    let triage = Triage::default();
+    let triage = Triage {
+        retry: false,
+        retry_refused: None,
+        safety: None,
+        unsafe_because: None,
+        cancel: false,
+        end_anyway: false,
+        investigate: false,
+        lacking: None,
+    };
     OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }
 }
 
