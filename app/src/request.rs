@@ -105,6 +105,9 @@ saved! {
     TenantCreated = "tenant-created", "The tenant was created.";
     TenantRenamed = "tenant-renamed", "The tenant was renamed.";
     TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
+    ViewSaved = "view-saved", "The view was saved.";
+    ViewRenamed = "view-renamed", "The view was renamed.";
+    ViewDeleted = "view-deleted", "The view was deleted. What it showed is still there.";
 }
 
 /// A refused form: drawn again with what was typed. Secrets are never put in here.

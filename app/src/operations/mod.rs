@@ -4,10 +4,16 @@ pub mod calls;
 #[cfg(feature = "ssr")]
 mod enter;
 #[cfg(feature = "ssr")]
+pub mod filters;
+#[cfg(feature = "ssr")]
+pub mod lists;
+#[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
+pub mod saved_views;
 #[cfg(feature = "ssr")]
 mod service;
 #[cfg(feature = "ssr")]
@@ -15,5 +21,9 @@ pub mod stuck;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;
+#[cfg(feature = "ssr")]
+pub use lists::Lists;
+#[cfg(feature = "ssr")]
+pub use saved_views::SavedViews;
 #[cfg(feature = "ssr")]
 pub use service::{Manage, Operations, View};

@@ -3,4 +3,5 @@
 mod audit;
 mod identity;
 mod kit;
+mod lists;
 mod pages;

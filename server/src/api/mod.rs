@@ -4,9 +4,11 @@
 pub mod audit;
 pub mod grants;
 pub mod keys;
+pub mod lists;
 pub mod openapi;
 pub mod operations;
 pub mod people;
+pub mod saved_views;
 pub mod schemas;
 pub mod session;
 pub mod workspaces;

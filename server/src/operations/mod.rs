@@ -42,10 +42,12 @@
 
 pub mod failure;
 pub mod forms;
+mod lists;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
 pub mod probe;
 pub mod run;
+mod saved_views;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;
@@ -54,6 +56,7 @@ pub mod store;
 mod stuck;
 pub mod timer;
 pub mod timing;
+pub mod view_forms;
 pub mod worker;
 
 use std::sync::Arc;
@@ -61,7 +64,6 @@ use std::sync::Arc;
 use app::{
     error::{ApiError, Thing},
     identity::{Caller, Permit, Reach},
-    list::{ListQuery, Page},
     operations::{
         Operations, View,
         model::{
@@ -75,13 +77,13 @@ use tokio::sync::Notify;
 
 use self::{
     spec::{Catalog, Entry},
-    store::{RUNS, refused},
+    store::refused,
     timer::{Schedule, Timer},
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, list},
+    store::Db,
     tasks::Tasks,
 };
 
@@ -107,9 +109,6 @@ struct Base {
 pub struct OperationsService {
     base: Base,
 }
-
-/// The newest runs of a list are counted up to here for "3 new".
-const NEWER_MAX: i64 = 100;
 
 const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
 const WORKER_TASK: &str = "Does queued operations, one at a time.";
@@ -200,29 +199,6 @@ async fn find(base: &Base, reach: &Reach, id: i64) -> Result<OperationRun, ApiEr
 
 #[async_trait]
 impl Operations for OperationsService {
-    async fn list(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-    ) -> Result<Page<OperationRun>, ApiError> {
-        let base = &self.base;
-        let found = list::page(&base.db, &RUNS, permit.reach(), query).await.map_err(refused)?;
-        let runs = store::read(&base.db, &base.catalog, &found.items).await.map_err(refused)?;
-        let runs = stuck::judged(base, runs).await.map_err(refused)?;
-        Ok(list::fill(found, runs))
-    }
-
-    async fn newer(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-        after: i64,
-    ) -> Result<i64, ApiError> {
-        list::newer(&self.base.db, &RUNS, permit.reach(), query, after, NEWER_MAX)
-            .await
-            .map_err(refused)
-    }
-
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
         let run = find(base, permit.reach(), id).await?;

@@ -6,6 +6,6 @@ mod live_run;
 mod live_runs;
 
 #[cfg(feature = "ssr")]
-pub use badges::{OutcomeBadge, RunStatus};
+pub use badges::{OutcomeBadge, RunStatus, StuckBadge};
 pub use live_run::LiveRun;
 pub use live_runs::LiveRuns;
