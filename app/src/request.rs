@@ -108,6 +108,10 @@ saved! {
     ViewSaved = "view-saved", "The view was saved.";
     ViewRenamed = "view-renamed", "The view was renamed.";
     ViewDeleted = "view-deleted", "The view was deleted. What it showed is still there.";
+    OperationCancelled = "operation-cancelled", "The operation was cancelled.";
+    CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
+    OperationEnded = "operation-ended", "The operation was ended without its worker.";
+    Investigated = "investigated", "Marked as investigated.";
 }
 
 /// A refused form: drawn again with what was typed. Secrets are never put in here.

@@ -6,7 +6,12 @@ mod enter;
 #[cfg(feature = "ssr")]
 pub mod filters;
 #[cfg(feature = "ssr")]
+mod follow;
+#[cfg(feature = "ssr")]
+pub mod lineage;
+#[cfg(feature = "ssr")]
 pub mod lists;
+pub mod log;
 #[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
@@ -17,10 +22,16 @@ pub mod saved_views;
 #[cfg(feature = "ssr")]
 mod service;
 #[cfg(feature = "ssr")]
+pub mod since;
+#[cfg(feature = "ssr")]
 pub mod stuck;
+#[cfg(feature = "ssr")]
+pub mod triage;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;
+#[cfg(feature = "ssr")]
+pub use follow::{Follow, Reached, enter_follow};
 #[cfg(feature = "ssr")]
 pub use lists::Lists;
 #[cfg(feature = "ssr")]

@@ -16,15 +16,19 @@ use crate::{
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
     list::{ListQuery, Page},
     operations::{
-        Lists, Operations, SavedViews, View,
+        Follow, Lists, Operations, Reached, SavedViews, View,
         filters::List,
+        lineage::Lineage,
         lists::{Choices, Counts, FailureGroup, ListedRun},
+        log::{LogLine, LogPage, Span},
         model::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
         },
         saved_views::{NewSavedView, SavedView},
+        since::{Found, SinceLastSuccess},
         stuck::Stuck,
+        triage::Triage,
     },
     request::{Assets, Banner, PageRequest, Zone},
     settings::{
@@ -48,6 +52,8 @@ pub struct World {
     pub counts: Counts,
     pub groups: Vec<FailureGroup>,
     pub views: Vec<SavedView>,
+    /// The log of whatever run is asked for.
+    pub lines: Vec<LogLine>,
 }
 
 struct Deaf;
@@ -158,6 +164,47 @@ impl SavedViews for World {
 }
 
 #[async_trait]
+impl Follow for World {
+    async fn steps(&self, permit: &Permit<View>, id: i64) -> Result<Vec<Step>, ApiError> {
+        Operations::get(self, permit, id).await.map(|detail| detail.steps)
+    }
+
+    async fn log(
+        &self,
+        permit: &Permit<View>,
+        id: i64,
+        span: Span,
+        limit: i64,
+    ) -> Result<LogPage, ApiError> {
+        let reached = self.reached(permit, id).await?;
+        let is_asked = |line: &&LogLine| match span {
+            Span::After(seq) => line.seq > seq,
+            Span::Before(seq) => line.seq < seq,
+            Span::Last => true,
+        };
+        let mut lines: Vec<LogLine> = self.lines.iter().filter(is_asked).cloned().collect();
+        let limit = usize::try_from(limit).expect("a small number");
+        if matches!(span, Span::After(_)) {
+            lines.truncate(limit);
+        } else {
+            lines.drain(..lines.len().saturating_sub(limit));
+        }
+        let next_after = lines.last().map_or(0, |line| line.seq);
+        Ok(LogPage { lines, last_seq: reached.last_seq, next_after, status: reached.status })
+    }
+
+    async fn reached(&self, permit: &Permit<View>, id: i64) -> Result<Reached, ApiError> {
+        let status = Operations::get(self, permit, id).await?.run.status;
+        Ok(Reached { status, last_seq: self.lines.last().map_or(0, |line| line.seq) })
+    }
+
+    fn runbook(&self, kind: &str) -> Option<&'static str> {
+        (kind == "system.self_check")
+            .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
+    }
+}
+
+#[async_trait]
 impl Audit for World {
     async fn list(
         &self,
@@ -258,7 +305,9 @@ pub fn routes() -> &'static [String] {
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
     let lists = Arc::new(world.clone());
+    let follow = world.clone();
     let services = move || {
+        provide_context::<Arc<dyn Follow>>(Arc::new(follow.clone()));
         provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
         provide_context::<Arc<dyn Lists>>(lists.clone());
         provide_context::<Arc<dyn SavedViews>>(lists.clone());
@@ -292,6 +341,14 @@ pub async fn draw_over(
     let body = answer.into_body().collect().await.expect("the page ends").to_bytes();
     let html = String::from_utf8(body.to_vec()).expect("a page is UTF-8");
     Drawn { status, location, html }
+}
+
+/// A run that stands alone: nobody tried it again, and there is no success to compare it with.
+pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
+    let since_last_success = SinceLastSuccess::nothing(Found::NoneKept);
+    let lineage = Lineage { total: 1, position: 1, ..Lineage::default() };
+    let triage = Triage::default();
+    OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }
 }
 
 pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
@@ -416,6 +473,7 @@ pub fn world(items: Vec<OperationRun>) -> World {
         counts: Counts::default(),
         groups: Vec::new(),
         views: Vec::new(),
+        lines: Vec::new(),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),
             what: "Numbers news in the order of their commits.".to_owned(),

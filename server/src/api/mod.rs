@@ -2,6 +2,7 @@
 //! about it, generated from the types that it sends.
 
 pub mod audit;
+pub mod follow;
 pub mod grants;
 pub mod keys;
 pub mod lists;
@@ -11,4 +12,5 @@ pub mod people;
 pub mod saved_views;
 pub mod schemas;
 pub mod session;
+pub mod triage;
 pub mod workspaces;

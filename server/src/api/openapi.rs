@@ -23,7 +23,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, grants, keys, lists, operations, people, saved_views, session, workspaces as places,
+    audit, follow, grants, keys, lists, operations, people, saved_views, session, triage,
+    workspaces as places,
 };
 use crate::{
     version::Version,
@@ -41,7 +42,9 @@ use crate::{
     paths(
         lists::runs, lists::failures, lists::groups, lists::stuck, lists::counts,
         saved_views::list, saved_views::create, saved_views::rename, saved_views::delete,
-        operations::start, operations::types, operations::get,
+        operations::start, operations::types,
+        follow::get, follow::steps, follow::log,
+        triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,

@@ -3,7 +3,11 @@
 use app::{
     identity::{Capability, Permit, Reach, permit},
     list::{ListQuery, Page},
-    operations::{Lists, View, filters::GROUP_FILTERS, lists::FailureGroup},
+    operations::{
+        Lists, View,
+        filters::{GROUP_FILTERS, List},
+        lists::FailureGroup,
+    },
 };
 use server::store::{Db, Sql, Value, testing};
 
@@ -122,5 +126,29 @@ async fn causes_are_summed_over_what_is_within_reach() {
         assert_eq!(said, [("Disk 100% FULL", 1), ("pod 1 is gone", 3)]);
         let none = groups(&kit, &narrow, &[("workspace_id", "2")]).await;
         assert_eq!((none.items.len(), none.total), (0, 0));
+    }
+}
+
+/// As the engine writes them: two runs that fail for one reason are one line, which leads to both.
+#[tokio::test]
+async fn failed_runs_are_one_line_that_leads_to_them() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        let first = kit.start("test.fail").await.id;
+        let second = kit.start("test.fail").await.id;
+        kit.start("test.panic").await;
+        kit.start("test.steps").await;
+        kit.work_all("w").await.expect("works");
+        let all = permit::<View>(&kit.admin).await.expect("may");
+        let page = groups(&kit, &all, &[("type", "test.fail")]).await;
+        assert_eq!((page.total, page.items[0].failures), (1, 2));
+        assert_eq!(page.items[0].last_run_id, second);
+        assert_eq!(groups(&kit, &all, &[]).await.total, 2);
+        let cause = [("fingerprint".to_owned(), page.items[0].fingerprint.clone())];
+        let cause = ListQuery::parse(List::Failures.filters(), cause).expect("allowed");
+        let failures = Lists::list(&kit.service, &all, List::Failures, &cause).await;
+        let failures = failures.expect("a list");
+        let ids: Vec<i64> = failures.items.iter().map(|row| row.run.id).collect();
+        assert_eq!((ids, failures.total), (vec![second, first], 2));
     }
 }

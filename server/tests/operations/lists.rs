@@ -311,8 +311,8 @@ async fn failures_are_what_completed_and_failed() {
             let first = of(&kit, &permit, List::Failures, &asked).await;
             assert_eq!(ids(&first), all[..all.len().min(100)], "{pairs:?}");
             let Some(middle) = all.get(all.len() / 2) else { continue };
-            let rest = of(&kit, &permit, List::Failures, &asked.at(Cursor::OlderThan(*middle)));
-            let rest = ids(&rest.await);
+            let older = asked.at(Cursor::OlderThan(*middle));
+            let rest = ids(&of(&kit, &permit, List::Failures, &older).await);
             let below: Vec<i64> = all.iter().copied().filter(|id| id < middle).take(100).collect();
             assert_eq!(rest, below, "{pairs:?} from the middle");
             let newer = kit.service.newer(&permit, List::Failures, &asked, *middle).await;

@@ -7,8 +7,8 @@ use crate::{
     operations::{
         filters::List,
         lists::ListedRun,
-        model::OperationRun,
-        parts::{OutcomeBadge, RunStatus, StuckBadge},
+        model::{OperationRun, Outcome},
+        parts::{OutcomeBadge, RunStatus, StuckSince},
     },
     paths,
     ui::{Clockface, Column, Moment, StatusBadge, Table, Tone, Took, table::RowLink},
@@ -58,7 +58,7 @@ fn draw(list: List, row: &ListedRun, clock: &Clockface) -> impl IntoView + use<>
         Some(tenant) => format!("{} / {}", run.workspace.name, tenant.name),
         None => run.workspace.name.clone(),
     };
-    let stuck = row.stuck.map(|stuck| view! { <StuckBadge stuck now=clock.now /> });
+    let stuck = row.stuck.map(|stuck| view! { <StuckSince stuck now=clock.now /> });
     let (own, in_status) = if list == List::Stuck { (stuck, None) } else { (None, stuck) };
     let own = own.map(|badge| view! { <td>{badge}</td> });
     let took = (list != List::Stuck).then(|| {
@@ -68,8 +68,14 @@ fn draw(list: List, row: &ListedRun, clock: &Clockface) -> impl IntoView + use<>
             </td>
         }
     });
-    let cancelled =
-        run.cancelled.then(|| view! { <StatusBadge tone=Tone::Plain word="cancelled" /> });
+    // Asked to end and failed: whoever asked wanted that.
+    let cancelled = run.cancelled && run.outcome == Outcome::Failed;
+    let cancelled = cancelled.then(|| {
+        view! {
+            " "
+            <StatusBadge tone=Tone::Plain word="cancelled" />
+        }
+    });
     view! {
         <tr data-id=run.id>
             {what(run)}

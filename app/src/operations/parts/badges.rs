@@ -26,6 +26,11 @@ pub fn OutcomeBadge(outcome: Outcome) -> impl IntoView {
     view! { <StatusBadge tone=outcome_tone(outcome) word=outcome.as_str() /> }
 }
 
+#[component]
+pub fn StuckBadge(class: StuckClass) -> impl IntoView {
+    view! { <StatusBadge tone=Tone::Warn word=class.label() /> }
+}
+
 pub fn outcome_tone(outcome: Outcome) -> Tone {
     match outcome {
         Outcome::Pending => Tone::Plain,
@@ -36,9 +41,9 @@ pub fn outcome_tone(outcome: Outcome) -> Tone {
 
 /// Why a run does not move, and in words how long that has lasted and how long it might.
 #[component]
-pub fn StuckBadge(stuck: Stuck, now: Micros) -> impl IntoView {
+pub fn StuckSince(stuck: Stuck, now: Micros) -> impl IntoView {
     view! {
-        <StatusBadge tone=Tone::Warn word=stuck.class.label() />
+        <StuckBadge class=stuck.class />
         <div class="dim">{stuck_words(&stuck, now)}</div>
     }
 }

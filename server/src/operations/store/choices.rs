@@ -7,7 +7,7 @@ use crate::store::{Db, Row, Sql, StoreError};
 /// More names than that are no choice any more; the filter takes what is typed as well.
 const NAMES: i64 = 200;
 /// How many of the newest runs tell who asks.
-const LOOK: i64 = 5_000;
+const LOOK: i64 = 1_000;
 const INITIATORS: i64 = 30;
 
 pub async fn workspaces(db: &Db, reach: &Reach) -> Result<Vec<Named>, StoreError> {
