@@ -59,6 +59,7 @@ pub enum Thing {
     ApiKey,
     Session,
     AuditEntry,
+    SavedView,
 }
 
 /// Why nobody was signed in.
@@ -305,6 +306,7 @@ impl Thing {
             Self::ApiKey => "API key",
             Self::Session => "Session",
             Self::AuditEntry => "Audit entry",
+            Self::SavedView => "Saved view",
         }
     }
 
@@ -321,6 +323,7 @@ impl Thing {
             Self::ApiKey => "API_KEY_NOT_FOUND",
             Self::Session => "SESSION_NOT_FOUND",
             Self::AuditEntry => "AUDIT_ENTRY_NOT_FOUND",
+            Self::SavedView => "SAVED_VIEW_NOT_FOUND",
         }
     }
 }

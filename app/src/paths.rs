@@ -22,6 +22,8 @@ pub mod route {
     pub const HOME: &str = "/";
     pub const RUNS: &str = "/system/ops/runs";
     pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const FAILURES: &str = "/system/ops/failures";
+    pub const STUCK: &str = "/system/ops/stuck";
     pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const API_OPERATION_RETRY: &str = "/api/v1/operations/{id}/retry";
@@ -72,6 +74,12 @@ pub mod route {
     pub const API_OPERATION_STEPS: &str = "/api/v1/operations/{id}/steps";
     pub const API_OPERATION_LOG: &str = "/api/v1/operations/{id}/log";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const API_FAILURES: &str = "/api/v1/operations/failures";
+    pub const API_FAILURE_GROUPS: &str = "/api/v1/operations/failures/groups";
+    pub const API_STUCK: &str = "/api/v1/operations/stuck";
+    pub const API_OPERATION_COUNTS: &str = "/api/v1/operations/counts";
+    pub const API_SAVED_VIEWS: &str = "/api/v1/saved-views";
+    pub const API_SAVED_VIEW: &str = "/api/v1/saved-views/{id}";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }
@@ -90,6 +98,23 @@ pub fn runs_where(query: &crate::list::ListQuery) -> String {
         query if query.is_empty() => runs(),
         query => format!("{}?{query}", runs()),
     }
+}
+
+pub fn failures() -> String {
+    under(route::FAILURES)
+}
+
+/// Failures by cause: the same page in another view.
+pub fn failures_by_cause(query: &crate::list::ListQuery) -> String {
+    let view = format!("{}?group=cause", failures());
+    match query.to_query_string() {
+        query if query.is_empty() => view,
+        query => format!("{view}&{query}"),
+    }
+}
+
+pub fn stuck() -> String {
+    under(route::STUCK)
 }
 
 pub fn run(id: i64) -> String {

@@ -105,6 +105,9 @@ saved! {
     TenantCreated = "tenant-created", "The tenant was created.";
     TenantRenamed = "tenant-renamed", "The tenant was renamed.";
     TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
+    ViewSaved = "view-saved", "The view was saved.";
+    ViewRenamed = "view-renamed", "The view was renamed.";
+    ViewDeleted = "view-deleted", "The view was deleted. What it showed is still there.";
     OperationCancelled = "operation-cancelled", "The operation was cancelled.";
     CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
     OperationEnded = "operation-ended", "The operation was ended without its worker.";

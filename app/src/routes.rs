@@ -13,7 +13,7 @@ use crate::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
         WelcomePage,
     },
-    operations::pages::{RunPage, RunbooksPage, RunsPage},
+    operations::pages::{FailuresPage, RunPage, RunbooksPage, RunsPage, StuckPage},
     paths,
     request::PageRequest,
     settings::pages::TasksPage,
@@ -29,6 +29,7 @@ pub fn App() -> impl IntoView {
     }
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
+    let (failures, stuck) = (StaticSegment("failures"), StaticSegment("stuck"));
     let audit = StaticSegment("audit");
     let settings = StaticSegment("settings");
     let tasks = (settings, StaticSegment("tasks"));
@@ -43,6 +44,8 @@ pub fn App() -> impl IntoView {
             <FlatRoutes fallback=not_found>
                 <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
+                <Route path=(system, ops, failures) view=FailuresPage ssr=mode.clone() />
+                <Route path=(system, ops, stuck) view=StuckPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
                 <Route path=audit view=AuditPage ssr=mode.clone() />

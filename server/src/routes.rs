@@ -6,7 +6,7 @@ use app::{identity::Capability, paths::route};
 use crate::{
     api, events,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
-    operations::forms,
+    operations::{forms, view_forms},
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
@@ -71,6 +71,20 @@ fn sign_in(routes: Routes) -> Routes {
 fn operations(routes: Routes) -> Routes {
     routes
         .page(route::RUNS, SYSTEM)
+        // Whoever sees a list may keep its filters; a shared view has a capability of its own.
+        .post(route::RUNS, SYSTEM, view_forms::views)
+        .page(route::FAILURES, SYSTEM)
+        .post(route::FAILURES, SYSTEM, view_forms::views)
+        .page(route::STUCK, SYSTEM)
+        .post(route::STUCK, SYSTEM, view_forms::views)
+        .get(route::API_FAILURES, SYSTEM, api::lists::failures)
+        .get(route::API_FAILURE_GROUPS, SYSTEM, api::lists::groups)
+        .get(route::API_STUCK, SYSTEM, api::lists::stuck)
+        .get(route::API_OPERATION_COUNTS, SYSTEM, api::lists::counts)
+        .get(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::list)
+        .post(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::create)
+        .patch(route::API_SAVED_VIEW, SYSTEM, api::saved_views::rename)
+        .delete(route::API_SAVED_VIEW, SYSTEM, api::saved_views::delete)
         .page(route::RUN, SYSTEM)
         // The service asks for the type's own capability besides.
         .post(route::RUN, TRIAGES, forms::triage)
@@ -78,7 +92,7 @@ fn operations(routes: Routes) -> Routes {
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
         .server_fn("/api/ui/operations/newer", SYSTEM)
-        .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
+        .get(route::API_OPERATIONS, SYSTEM, api::lists::runs)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
         .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)

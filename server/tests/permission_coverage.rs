@@ -225,6 +225,7 @@ const SIGNED_IN: &[&str] = &[
 const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/system/", VIEW_ONLY),
     ("/api/v1/operations", VIEW_ONLY),
+    ("/api/v1/saved-views", VIEW_ONLY),
     ("/api/ui/operations/", VIEW_ONLY),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),

@@ -4,15 +4,21 @@ pub mod calls;
 #[cfg(feature = "ssr")]
 mod enter;
 #[cfg(feature = "ssr")]
+pub mod filters;
+#[cfg(feature = "ssr")]
 mod follow;
 #[cfg(feature = "ssr")]
 pub mod lineage;
+#[cfg(feature = "ssr")]
+pub mod lists;
 pub mod log;
 #[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
+pub mod saved_views;
 #[cfg(feature = "ssr")]
 mod service;
 #[cfg(feature = "ssr")]
@@ -26,5 +32,9 @@ pub mod triage;
 pub use enter::enter;
 #[cfg(feature = "ssr")]
 pub use follow::{Follow, Reached, enter_follow};
+#[cfg(feature = "ssr")]
+pub use lists::Lists;
+#[cfg(feature = "ssr")]
+pub use saved_views::SavedViews;
 #[cfg(feature = "ssr")]
 pub use service::{Manage, Operations, View};

@@ -16,14 +16,18 @@ use crate::{
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
     list::{ListQuery, Page},
     operations::{
-        Follow, Operations, Reached, View,
+        Follow, Lists, Operations, Reached, SavedViews, View,
+        filters::List,
         lineage::Lineage,
+        lists::{Choices, Counts, FailureGroup, ListedRun},
         log::{LogLine, LogPage, Span},
         model::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
         },
+        saved_views::{NewSavedView, SavedView},
         since::{Found, SinceLastSuccess},
+        stuck::Stuck,
         triage::Triage,
     },
     request::{Assets, Banner, PageRequest, Zone},
@@ -45,6 +49,9 @@ pub struct World {
     pub catalog: Vec<OperationType>,
     pub tasks: Vec<TaskState>,
     pub entries: Result<Page<AuditEntry>, ApiError>,
+    pub counts: Counts,
+    pub groups: Vec<FailureGroup>,
+    pub views: Vec<SavedView>,
     /// The log of whatever run is asked for.
     pub lines: Vec<LogLine>,
 }
@@ -58,14 +65,6 @@ impl Gate for Deaf {
 
 #[async_trait]
 impl Operations for World {
-    async fn list(&self, _: &Permit<View>, _: &ListQuery) -> Result<Page<OperationRun>, ApiError> {
-        self.page.clone()
-    }
-
-    async fn newer(&self, _: &Permit<View>, _: &ListQuery, after: i64) -> Result<i64, ApiError> {
-        Ok(after)
-    }
-
     async fn get(&self, _: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let found = self.detail.clone().filter(|detail| detail.run.id == id);
         found.ok_or(ApiError::NotFound(Thing::Operation))
@@ -82,6 +81,85 @@ impl Operations for World {
         _: Option<&str>,
     ) -> Result<Started, ApiError> {
         Err(ApiError::NotFound(Thing::OperationType))
+    }
+}
+
+#[async_trait]
+impl Lists for World {
+    async fn list(
+        &self,
+        _: &Permit<View>,
+        _: List,
+        _: &ListQuery,
+    ) -> Result<Page<ListedRun>, ApiError> {
+        let page = self.page.clone()?;
+        let stuck = |run: &OperationRun| {
+            let class = run.stuck_class?;
+            let since = NOW.plus(-125 * Micros::SECOND);
+            Some(Stuck { class, since, threshold_micros: 30 * Micros::SECOND })
+        };
+        let items = page.items.iter().map(|run| ListedRun { run: run.clone(), stuck: stuck(run) });
+        Ok(Page {
+            items: items.collect(),
+            total: page.total,
+            total_capped: page.total_capped,
+            page: page.page,
+            page_size: page.page_size,
+            total_pages: page.total_pages,
+            next_cursor: page.next_cursor,
+            previous_cursor: page.previous_cursor,
+            searched: page.searched,
+        })
+    }
+
+    async fn newer(
+        &self,
+        _: &Permit<View>,
+        _: List,
+        _: &ListQuery,
+        after: i64,
+    ) -> Result<i64, ApiError> {
+        Ok(after)
+    }
+
+    async fn counts(&self, _: &Permit<View>, _: &ListQuery) -> Result<Counts, ApiError> {
+        Ok(self.counts.clone())
+    }
+
+    async fn failure_groups(
+        &self,
+        _: &Permit<View>,
+        _: &ListQuery,
+    ) -> Result<Page<FailureGroup>, ApiError> {
+        Ok(page(self.groups.clone()))
+    }
+
+    async fn choices(&self, _: &Permit<View>) -> Result<Choices, ApiError> {
+        Ok(Choices {
+            types: self.catalog.iter().map(|e| (e.kind.clone(), e.label.clone())).collect(),
+            workspaces: vec![Named { id: 1, name: "platform".to_owned() }],
+            tenants: Vec::new(),
+            initiators: vec!["Ada".to_owned()],
+        })
+    }
+}
+
+#[async_trait]
+impl SavedViews for World {
+    async fn list(&self, _: &Permit<View>, _: &ListQuery) -> Result<Page<SavedView>, ApiError> {
+        Ok(page(self.views.clone()))
+    }
+
+    async fn create(&self, _: &Permit<View>, _: NewSavedView) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
+    }
+
+    async fn rename(&self, _: &Permit<View>, _: &str, _: &str) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
+    }
+
+    async fn delete(&self, _: &Permit<View>, _: &str) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
     }
 }
 
@@ -226,10 +304,13 @@ pub fn routes() -> &'static [String] {
 
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
+    let lists = Arc::new(world.clone());
     let follow = world.clone();
     let services = move || {
         provide_context::<Arc<dyn Follow>>(Arc::new(follow.clone()));
         provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
+        provide_context::<Arc<dyn Lists>>(lists.clone());
+        provide_context::<Arc<dyn SavedViews>>(lists.clone());
         provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
         provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
     };
@@ -398,6 +479,9 @@ pub fn world(items: Vec<OperationRun>) -> World {
             recent_runs: vec![last_run()],
         }],
         entries: Ok(page(Vec::new())),
+        counts: Counts::default(),
+        groups: Vec::new(),
+        views: Vec::new(),
         lines: Vec::new(),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),

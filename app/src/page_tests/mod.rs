@@ -4,4 +4,5 @@ mod audit;
 mod detail;
 mod identity;
 mod kit;
+mod lists;
 mod pages;

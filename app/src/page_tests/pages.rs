@@ -26,6 +26,8 @@ fn the_router_knows_the_paths_and_no_other() {
         route::HOME,
         route::RUNS,
         route::RUN,
+        route::FAILURES,
+        route::STUCK,
         route::RUNBOOKS,
         route::AUDIT,
         route::AUDIT_ENTRY,

@@ -12,6 +12,8 @@ use crate::error::{ApiError, Thing};
 pub enum PageTitle {
     Operations,
     Operation(i64),
+    Failures,
+    Stuck,
     Runbooks,
     BackgroundTasks,
     Audit,
@@ -41,6 +43,8 @@ impl PageTitle {
         let words = match self {
             Self::Operations => "Operations".to_owned(),
             Self::Operation(id) => format!("Operation #{id}"),
+            Self::Failures => "Failed operations".to_owned(),
+            Self::Stuck => "Stuck operations".to_owned(),
             Self::Runbooks => "Runbooks".to_owned(),
             Self::BackgroundTasks => "Background tasks".to_owned(),
             Self::Audit => "Audit log".to_owned(),

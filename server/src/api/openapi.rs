@@ -8,7 +8,7 @@ use app::{
     events::Notice,
     identity::model::{GRANT_FILTERS, KEY_FILTERS, PEOPLE_FILTERS},
     list::{Filter, FilterKind},
-    operations::model,
+    operations::{filters, saved_views::SAVED_VIEW_FILTERS},
     paths, workspaces,
 };
 use axum::response::{IntoResponse as _, Response};
@@ -23,7 +23,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, follow, grants, keys, operations, people, session, triage, workspaces as places,
+    audit, follow, grants, keys, lists, operations, people, saved_views, session, triage,
+    workspaces as places,
 };
 use crate::{
     version::Version,
@@ -39,7 +40,9 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        operations::list, operations::start, operations::types,
+        lists::runs, lists::failures, lists::groups, lists::stuck, lists::counts,
+        saved_views::list, saved_views::create, saved_views::rename, saved_views::delete,
+        operations::start, operations::types,
         follow::get, follow::steps, follow::log,
         triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
         session::begin, session::end, session::me,
@@ -54,6 +57,7 @@ use crate::{
     components(schemas(ErrorResponse, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "saved views", description = "A list's filters under a name, one's own or shared"),
         (name = "audit", description = "Who did what, and whether they might"),
         (name = "people", description = "Who may sign in, and where they are signed in"),
         (name = "grants", description = "Who has which role, and where"),
@@ -87,7 +91,12 @@ impl utoipa::Modify for Credentials {
 
 /// The lists, with the filters that each takes.
 const LISTS: &[(&str, &[Filter])] = &[
-    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_OPERATIONS, filters::FILTERS),
+    (paths::route::API_FAILURES, filters::FAILURE_FILTERS),
+    (paths::route::API_FAILURE_GROUPS, filters::GROUP_FILTERS),
+    (paths::route::API_STUCK, filters::STUCK_FILTERS),
+    (paths::route::API_OPERATION_COUNTS, filters::COUNT_FILTERS),
+    (paths::route::API_SAVED_VIEWS, SAVED_VIEW_FILTERS),
     (paths::route::API_AUDIT, AUDIT),
     (paths::route::API_AUDIT_EXPORT, AUDIT),
     (paths::route::API_PEOPLE, PEOPLE_FILTERS),

@@ -4,10 +4,9 @@
 use app::{
     error::{ApiError, Expected, Rule},
     identity::permit,
-    list::Page,
     operations::{
         Operations as _, View,
-        model::{FILTERS, OperationRun, OperationType, StartOperation},
+        model::{OperationRun, OperationType, StartOperation},
     },
     paths,
 };
@@ -24,38 +23,6 @@ use crate::{
 };
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-
-/// Operations, newest first.
-///
-/// Every filter takes several values (`status=queued&status=running`) except times and `q`. `total` is exact
-/// up to 10 000 where one filter or none is set; beyond that, and where several filters or `q` are set, it may
-/// be a lower bound and `total_capped` is true.
-#[utoipa::path(
-    get,
-    path = "/api/v1/operations",
-    tag = "operations",
-    params(
-        ("page" = Option<u32>, Query, description = "From 1; reaches row 10 000, then `cursor` goes on", minimum = 1),
-        ("page_size" = Option<u32>, Query, description = "20 when absent", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` or `previous_cursor` of an earlier answer"),
-    ),
-    responses(
-        (status = 200, body = Page<OperationRun>),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-        (status = 422, body = ErrorResponse, description = "The field and the rule that it broke"),
-        (status = 503, body = ErrorResponse),
-    )
-)]
-pub async fn list(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    query: Query,
-) -> Result<Json<Page<OperationRun>>, Failed> {
-    let query = query.list(FILTERS)?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.operations.list(&permit, &query).await?))
-}
 
 /// What can be started here, and whether you may.
 #[utoipa::path(

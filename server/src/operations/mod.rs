@@ -44,10 +44,12 @@ mod evidence;
 pub mod failure;
 pub mod follow;
 pub mod forms;
+mod lists;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
 pub mod probe;
 pub mod run;
+mod saved_views;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;
@@ -57,6 +59,7 @@ mod stuck;
 pub mod timer;
 pub mod timing;
 mod triage;
+pub mod view_forms;
 pub mod worker;
 
 use std::sync::Arc;
@@ -64,7 +67,6 @@ use std::sync::Arc;
 use app::{
     error::{ApiError, Thing},
     identity::{Caller, Permit, Reach},
-    list::{ListQuery, Page},
     operations::{
         Operations, View,
         model::{
@@ -79,13 +81,13 @@ use tokio::sync::Notify;
 
 use self::{
     spec::{Catalog, Entry},
-    store::{RUNS, refused},
+    store::refused,
     timer::{Schedule, Timer},
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, StoreError, list},
+    store::{Db, StoreError},
     tasks::Tasks,
 };
 
@@ -113,9 +115,6 @@ struct Base {
 pub struct OperationsService {
     base: Base,
 }
-
-/// The newest runs of a list are counted up to here for "3 new".
-const NEWER_MAX: i64 = 100;
 
 const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
 const WORKER_TASK: &str = "Does queued operations, one at a time.";
@@ -234,29 +233,6 @@ async fn read_detail(
 
 #[async_trait]
 impl Operations for OperationsService {
-    async fn list(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-    ) -> Result<Page<OperationRun>, ApiError> {
-        let base = &self.base;
-        let found = list::page(&base.db, &RUNS, permit.reach(), query).await.map_err(refused)?;
-        let runs = store::read(&base.db, &base.catalog, &found.items).await.map_err(refused)?;
-        let runs = stuck::judged(base, runs).await.map_err(refused)?;
-        Ok(list::fill(found, runs))
-    }
-
-    async fn newer(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-        after: i64,
-    ) -> Result<i64, ApiError> {
-        list::newer(&self.base.db, &RUNS, permit.reach(), query, after, NEWER_MAX)
-            .await
-            .map_err(refused)
-    }
-
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
         let found =

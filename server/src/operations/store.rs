@@ -3,12 +3,16 @@
 //! Lists find their ids in [`crate::store::list`]; what a page shows is then read for those ids alone, with the
 //! names of workspace and tenant joined, so that a page is three statements however long it is.
 
+pub mod active;
+pub mod choices;
 pub mod claim;
 pub mod ending;
 pub mod follow;
+pub mod groups;
 pub mod lapse;
 pub mod lineage;
 pub mod presence;
+pub mod saved_views;
 pub mod schedules;
 pub mod since;
 pub mod triage;

@@ -1,5 +1,8 @@
 //! The pages of this domain, one file per route.
 
+mod causes;
+mod list_head;
+mod list_rows;
 mod run;
 mod run_lineage;
 mod run_log;
@@ -8,7 +11,8 @@ mod run_runbook;
 mod run_since;
 mod runbooks;
 mod runs;
+mod view_menu;
 
 pub use run::RunPage;
 pub use runbooks::RunbooksPage;
-pub use runs::RunsPage;
+pub use runs::{FailuresPage, RunsPage, StuckPage};
