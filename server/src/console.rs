@@ -11,11 +11,13 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    api,
     audit::{AuditNews, AuditService, Heads, Retention},
     clock::{Clock, Rng},
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
+    home::HomeService,
     identity::{
         self, AuditedGate, Callers,
         admin::Admin,
@@ -60,6 +62,8 @@ pub struct Console {
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
+    /// What needs a human, from each domain that has something to say.
+    pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
@@ -126,6 +130,9 @@ impl Console {
         };
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
         let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
+        let operations = Arc::new(operations);
+        api::openapi::describe_inputs(operations.described());
+        let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
@@ -136,7 +143,8 @@ impl Console {
             epochs: Epochs::new(db.clone()),
             accounts: Arc::new(accounts),
             oidc,
-            operations: Arc::new(operations),
+            operations,
+            home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),

@@ -13,10 +13,14 @@ pub mod lineage;
 pub mod lists;
 pub mod log;
 #[cfg(feature = "ssr")]
+pub mod inputs;
+#[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
 pub mod parts;
+#[cfg(feature = "ssr")]
+pub mod runbooks;
 #[cfg(feature = "ssr")]
 pub mod saved_views;
 #[cfg(feature = "ssr")]

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use super::kit::{caller, detail, draw, page, request, routes, run, step, world};
 use crate::{
-    error::{ApiError, Conflict, Dependency},
+    error::{ApiError, Dependency},
     identity::Capability,
     list::Searched,
     operations::model::{Outcome, Status, StepStatus},
     paths::route,
-    request::{Flash, RefusedForm},
 };
 
-const HOSTILE: &[&str] = &[
+pub const HOSTILE: &[&str] = &[
     "</title><script>alert(1)</script>",
     "</textarea><script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
@@ -29,6 +28,7 @@ fn the_router_knows_the_paths_and_no_other() {
         route::FAILURES,
         route::STUCK,
         route::RUNBOOKS,
+        route::RUNBOOK,
         route::AUDIT,
         route::AUDIT_ENTRY,
         route::TASKS,
@@ -43,12 +43,6 @@ fn the_router_knows_the_paths_and_no_other() {
         route::ACCOUNT,
     ];
     assert_eq!(known, named.into_iter().collect());
-}
-
-#[tokio::test]
-async fn the_start_page_leads_to_the_operations() {
-    let drawn = draw(&world(vec![]), request("/")).await;
-    assert_eq!((drawn.status, drawn.location.as_deref()), (303, Some(route::RUNS)));
 }
 
 #[tokio::test]
@@ -151,34 +145,6 @@ async fn the_detail_tells_what_happened_and_what_is_not_there() {
     for address in ["/system/ops/runs/8", "/system/ops/runs/eight", "/nowhere"] {
         assert_eq!(draw(&world, request(address)).await.status, 404, "{address}");
     }
-}
-
-#[tokio::test]
-async fn runbooks_start_for_those_who_may_and_say_what_is_missing() {
-    let mut world = world(vec![]);
-    let mut asked = request("/system/ops/runbooks");
-    asked.flash = Some(Flash::OperationStarted(48_212));
-    let drawn = draw(&world, asked).await;
-    assert!(
-        drawn.html.contains("<input type=\"hidden\" name=\"type\" value=\"system.self_check\"")
-    );
-    assert!(drawn.html.contains("href=\"/system/ops/runs/48212\""));
-    assert!(drawn.html.contains("&lt;script&gt;alert(1)"), "a runbook's raw HTML is text");
-
-    world.catalog[0].startable = false;
-    let drawn = draw(&world, request("/system/ops/runbooks")).await;
-    assert!(drawn.html.contains("platform.operations.manage"));
-    assert!(!drawn.main().contains("<form"), "what may not be done is absent");
-
-    let mut asked = request("/system/ops/runbooks");
-    asked.refused = Some(RefusedForm {
-        form: "start",
-        values: vec![("type".to_owned(), "no.such".to_owned())],
-        error: ApiError::Conflict(Conflict::AlreadyActive),
-    });
-    let drawn = draw(&world, asked).await;
-    assert_eq!(drawn.status, 409);
-    assert!(drawn.html.contains("already active"));
 }
 
 #[tokio::test]

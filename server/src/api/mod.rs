@@ -4,12 +4,14 @@
 pub mod audit;
 pub mod follow;
 pub mod grants;
+pub mod home;
 pub mod keys;
 pub mod lists;
 pub mod openapi;
 pub mod operations;
 pub mod people;
 pub mod saved_views;
+pub mod runbooks;
 pub mod schemas;
 pub mod session;
 pub mod triage;

@@ -45,11 +45,14 @@ pub mod failure;
 pub mod follow;
 pub mod forms;
 mod lists;
+mod open_work;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
 pub mod probe;
 pub mod run;
 mod saved_views;
+pub mod runbook_forms;
+mod runbooks;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;

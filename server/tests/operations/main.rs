@@ -6,6 +6,8 @@ mod engine;
 mod kit;
 mod lists;
 mod saved_views;
+mod open_work;
+mod runbooks;
 mod self_check;
 mod stuck_list;
 mod triage;
