@@ -15,7 +15,6 @@ use crate::{
         WelcomePage,
     },
     operations::pages::{FailuresPage, RunPage, RunbookPage, RunbooksPage, RunsPage, StuckPage},
-    paths,
     request::PageRequest,
     settings::pages::TasksPage,
     ui::failure::Failure,

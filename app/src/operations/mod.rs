@@ -8,12 +8,12 @@ pub mod filters;
 #[cfg(feature = "ssr")]
 mod follow;
 #[cfg(feature = "ssr")]
+pub mod inputs;
+#[cfg(feature = "ssr")]
 pub mod lineage;
 #[cfg(feature = "ssr")]
 pub mod lists;
 pub mod log;
-#[cfg(feature = "ssr")]
-pub mod inputs;
 #[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]

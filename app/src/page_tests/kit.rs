@@ -22,20 +22,20 @@ use crate::{
     operations::{
         Follow, Lists, Operations, Reached, SavedViews, View,
         filters::List,
+        inputs::InputField,
         lineage::Lineage,
         lists::{Choices, Counts, FailureGroup, ListedRun},
-        inputs::InputField,
         log::{LogLine, LogPage, Span},
         model::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
         },
-        saved_views::{NewSavedView, SavedView},
-        since::{Found, SinceLastSuccess},
         runbooks::{
             Desk, ManageRunbooks, Runbook, RunbookSource, RunbookVersion, Runbooks, Safety,
             SaveRunbook, Shelf, Treatment,
         },
+        saved_views::{NewSavedView, SavedView},
+        since::{Found, SinceLastSuccess},
         stuck::{Budget, BudgetSource, Stuck},
         triage::Triage,
     },
@@ -215,6 +215,10 @@ impl Follow for World {
     fn runbook(&self, kind: &str) -> Option<&'static str> {
         (kind == "system.self_check")
             .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
+    }
+}
+
+#[async_trait]
 impl Runbooks for World {
     async fn runbook(&self, _: &Permit<View>, kind: &str, _: i64) -> Result<Runbook, ApiError> {
         let entry = self.catalog.iter().find(|entry| entry.kind == kind);

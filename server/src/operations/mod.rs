@@ -50,9 +50,9 @@ mod open_work;
 pub mod operations;
 pub mod probe;
 pub mod run;
-mod saved_views;
 pub mod runbook_forms;
 mod runbooks;
+mod saved_views;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use app::identity::Capability;
+use app::{
+    identity::Capability,
+    operations::inputs::{FieldKind, InputField},
+};
 use serde::Deserialize;
 
 use crate::operations::{
@@ -29,24 +32,48 @@ pub const SPEC: Spec = Spec {
     runbook: include_str!("rehearsal.md"),
 };
 
-const STEPS_MAX: u32 = 20;
+const STEPS_MAX: usize = 20;
 const SECONDS_MAX: u64 = 3_600;
-const WORDS_MAX: usize = 300;
+const WORDS_MAX: u32 = 300;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// How many steps it has: 1 to 20.
     #[serde(default = "three")]
-    steps: u32,
-    /// How long each of them takes: 0 to 3 600 seconds.
+    steps: usize,
+    /// Of each step.
     #[serde(default = "one")]
     seconds: u64,
     /// What its last step says when it fails; it succeeds without.
     fail_with: Option<String>,
 }
 
-const fn three() -> u32 {
+/// What can be asked of [`Input`].
+pub const INPUTS: &[InputField] = &[
+    InputField {
+        name: "steps",
+        label: "Steps",
+        help: "3 when empty.",
+        required: false,
+        kind: FieldKind::Integer { min: 1, max: STEPS_MAX as i64 },
+    },
+    InputField {
+        name: "seconds",
+        label: "Seconds of each step",
+        help: "1 when empty.",
+        required: false,
+        kind: FieldKind::Integer { min: 0, max: SECONDS_MAX as i64 },
+    },
+    InputField {
+        name: "fail_with",
+        label: "Fail with",
+        help: "What its last step says. It succeeds when empty.",
+        required: false,
+        kind: FieldKind::Text { max: WORDS_MAX },
+    },
+];
+
+const fn three() -> usize {
     3
 }
 
@@ -56,11 +83,11 @@ const fn one() -> u64 {
 
 #[must_use]
 pub fn register(catalog: Catalog) -> Catalog {
-    catalog.with(SPEC, rehearse)
+    catalog.with_inputs(SPEC, INPUTS, rehearse)
 }
 
 /// A step is known by its name, which has to live as long as the program.
-const STEPS: [(&str, &str); STEPS_MAX as usize] = [
+const STEPS: [(&str, &str); STEPS_MAX] = [
     ("step-1", "Step 1"),
     ("step-2", "Step 2"),
     ("step-3", "Step 3"),
@@ -84,21 +111,11 @@ const STEPS: [(&str, &str); STEPS_MAX as usize] = [
 ];
 
 async fn rehearse(run: Run, input: Input) -> Result<(), Failure> {
-    let wrong = |what: &str| Err(Failure::new("input_out_of_range", what));
-    if !(1..=STEPS_MAX).contains(&input.steps) {
-        return wrong("A rehearsal has 1 to 20 steps.");
-    }
-    if input.seconds > SECONDS_MAX {
-        return wrong("A step of a rehearsal takes 3 600 seconds at most.");
-    }
     let words = input.fail_with.as_deref().map(str::trim).filter(|words| !words.is_empty());
-    if words.is_some_and(|words| words.chars().count() > WORDS_MAX) {
-        return wrong("What a rehearsal fails with has 300 characters at most.");
-    }
-    let all = input.steps as usize;
+    let (all, seconds) = (input.steps.clamp(1, STEPS_MAX), input.seconds.min(SECONDS_MAX));
     for (n, (name, label)) in (1..).zip(STEPS.iter().take(all)) {
         let last = n == all;
-        let step = step(&run, n, all, input.seconds, words.filter(|_| last));
+        let step = step(&run, n, all, seconds, words.filter(|_| last));
         run.step(name, label, step).await?;
     }
     Ok(())
