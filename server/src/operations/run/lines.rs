@@ -67,7 +67,7 @@ impl Run {
 
     /// Tells of lines that were written in silence, soon after: to be driven beside the work. News that cannot
     /// be told harms no run.
-    pub(super) async fn tell_of_lines(&self) -> Infallible {
+    pub(in crate::operations) async fn tell_of_lines(&self) -> Infallible {
         loop {
             self.0.silent_lines.notified().await;
             let told_at = self.0.book.lock().await.told_at.unwrap_or_default();
