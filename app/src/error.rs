@@ -59,6 +59,7 @@ pub enum Thing {
     ApiKey,
     Session,
     AuditEntry,
+    SavedView,
 }
 
 /// Why nobody was signed in.
@@ -188,6 +189,7 @@ pub enum Expected {
     Cursor,
     Utf8,
     Login,
+    Seconds,
 }
 
 impl ApiError {
@@ -284,6 +286,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Seconds => "a number of seconds such as 30s",
             Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
@@ -303,6 +306,7 @@ impl Thing {
             Self::ApiKey => "API key",
             Self::Session => "Session",
             Self::AuditEntry => "Audit entry",
+            Self::SavedView => "Saved view",
         }
     }
 
@@ -319,6 +323,7 @@ impl Thing {
             Self::ApiKey => "API_KEY_NOT_FOUND",
             Self::Session => "SESSION_NOT_FOUND",
             Self::AuditEntry => "AUDIT_ENTRY_NOT_FOUND",
+            Self::SavedView => "SAVED_VIEW_NOT_FOUND",
         }
     }
 }

@@ -22,6 +22,9 @@ pub mod route {
     pub const HOME: &str = "/";
     pub const RUNS: &str = "/system/ops/runs";
     pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const FAILURES: &str = "/system/ops/failures";
+    pub const STUCK: &str = "/system/ops/stuck";
+    pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
     pub const API_OPERATION_RETRY: &str = "/api/v1/operations/{id}/retry";
     pub const API_OPERATION_CANCEL: &str = "/api/v1/operations/{id}/cancel";
@@ -68,7 +71,15 @@ pub mod route {
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
+    pub const API_OPERATION_STEPS: &str = "/api/v1/operations/{id}/steps";
+    pub const API_OPERATION_LOG: &str = "/api/v1/operations/{id}/log";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const API_FAILURES: &str = "/api/v1/operations/failures";
+    pub const API_FAILURE_GROUPS: &str = "/api/v1/operations/failures/groups";
+    pub const API_STUCK: &str = "/api/v1/operations/stuck";
+    pub const API_OPERATION_COUNTS: &str = "/api/v1/operations/counts";
+    pub const API_SAVED_VIEWS: &str = "/api/v1/saved-views";
+    pub const API_SAVED_VIEW: &str = "/api/v1/saved-views/{id}";
     pub const API_OPEN_WORK: &str = "/api/v1/open-work";
     pub const RUNBOOK: &str = "/system/ops/runbooks/{type}";
     pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
@@ -94,8 +105,38 @@ pub fn runs_where(query: &crate::list::ListQuery) -> String {
     }
 }
 
+pub fn failures() -> String {
+    under(route::FAILURES)
+}
+
+/// Failures by cause: the same page in another view.
+pub fn failures_by_cause(query: &crate::list::ListQuery) -> String {
+    let view = format!("{}?group=cause", failures());
+    match query.to_query_string() {
+        query if query.is_empty() => view,
+        query => format!("{view}&{query}"),
+    }
+}
+
+pub fn stuck() -> String {
+    under(route::STUCK)
+}
+
 pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
+}
+
+/// The whole log of a run as a file.
+pub fn run_log(id: i64) -> String {
+    under(&route::RUN_LOG.replace("{id}", &id.to_string()))
+}
+
+/// A run's page with the lines before one of its log; the newest lines when none is named.
+pub fn run_lines(id: i64, before: Option<i64>) -> String {
+    match before {
+        Some(seq) => format!("{}?log_before={seq}#log", run(id)),
+        None => format!("{}#log", run(id)),
+    }
 }
 
 /// The same run over JSON.

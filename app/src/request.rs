@@ -107,6 +107,9 @@ saved! {
     TenantCreated = "tenant-created", "The tenant was created.";
     TenantRenamed = "tenant-renamed", "The tenant was renamed.";
     TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
+    ViewSaved = "view-saved", "The view was saved.";
+    ViewRenamed = "view-renamed", "The view was renamed.";
+    ViewDeleted = "view-deleted", "The view was deleted. What it showed is still there.";
     RunbookSaved = "runbook-saved", "The runbook was saved; it counts in this workspace from now on.";
     RunbookRestored = "runbook-restored", "The earlier text counts again, as a version of its own.";
     RunbookOfProduct = "runbook-product", "The runbook of the product counts in this workspace.";

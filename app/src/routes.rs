@@ -14,7 +14,7 @@ use crate::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
         WelcomePage,
     },
-    operations::pages::{RunPage, RunbookPage, RunbooksPage, RunsPage},
+    operations::pages::{FailuresPage, RunPage, RunbookPage, RunbooksPage, RunsPage, StuckPage},
     request::PageRequest,
     settings::pages::TasksPage,
     ui::failure::Failure,
@@ -29,6 +29,7 @@ pub fn App() -> impl IntoView {
     }
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
+    let (failures, stuck) = (StaticSegment("failures"), StaticSegment("stuck"));
     let runbook = (system, ops, runbooks, ParamSegment("type"));
     let audit = StaticSegment("audit");
     let settings = StaticSegment("settings");
@@ -44,6 +45,8 @@ pub fn App() -> impl IntoView {
             <FlatRoutes fallback=not_found>
                 <Route path=StaticSegment("") view=HomePage ssr=mode.clone() />
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
+                <Route path=(system, ops, failures) view=FailuresPage ssr=mode.clone() />
+                <Route path=(system, ops, stuck) view=StuckPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
                 <Route path=runbook view=RunbookPage ssr=mode.clone() />

@@ -29,7 +29,12 @@ use crate::{
         rights::RightsBook,
         sessions::{self, Sessions},
     },
-    operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
+    operations::{
+        OperationsService,
+        operations::{rehearsal, self_check},
+        probe::Upstream,
+        spec::Catalog,
+    },
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
     vault::{KeyUses, NamingColumn, Resealer, Vault},
@@ -322,7 +327,7 @@ fn operations(
         upstreams: upstreams.collect(),
         egress: egress.clone(),
     };
-    let catalog = self_check::register(Catalog::default(), deps);
+    let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
     let schedules = vec![self_check::schedule()];
     OperationsService::new(db.clone(), rng.clone(), catalog, schedules, identity::system(gate))
 }

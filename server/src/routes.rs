@@ -6,7 +6,7 @@ use app::{identity::Capability, paths::route};
 use crate::{
     api, events,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
-    operations::{forms, runbook_forms},
+    operations::{forms, runbook_forms, view_forms},
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
@@ -74,6 +74,20 @@ fn sign_in(routes: Routes) -> Routes {
 fn operations(routes: Routes) -> Routes {
     routes
         .page(route::RUNS, SYSTEM)
+        // Whoever sees a list may keep its filters; a shared view has a capability of its own.
+        .post(route::RUNS, SYSTEM, view_forms::views)
+        .page(route::FAILURES, SYSTEM)
+        .post(route::FAILURES, SYSTEM, view_forms::views)
+        .page(route::STUCK, SYSTEM)
+        .post(route::STUCK, SYSTEM, view_forms::views)
+        .get(route::API_FAILURES, SYSTEM, api::lists::failures)
+        .get(route::API_FAILURE_GROUPS, SYSTEM, api::lists::groups)
+        .get(route::API_STUCK, SYSTEM, api::lists::stuck)
+        .get(route::API_OPERATION_COUNTS, SYSTEM, api::lists::counts)
+        .get(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::list)
+        .post(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::create)
+        .patch(route::API_SAVED_VIEW, SYSTEM, api::saved_views::rename)
+        .delete(route::API_SAVED_VIEW, SYSTEM, api::saved_views::delete)
         .page(route::RUN, SYSTEM)
         // The service asks for the type's own capability besides.
         .post(route::RUN, TRIAGES, forms::triage)
@@ -88,10 +102,14 @@ fn operations(routes: Routes) -> Routes {
         .put(route::API_RUNBOOK, WRITES_RUNBOOKS, api::runbooks::save)
         .get(route::API_RUNBOOK_VERSIONS, SYSTEM, api::runbooks::versions)
         .server_fn("/api/ui/operations/newer", SYSTEM)
-        .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
+        .get(route::API_OPERATIONS, SYSTEM, api::lists::runs)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
-        .get(route::API_OPERATION, SYSTEM, api::operations::get)
+        .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
+        .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
+        .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)
+        .get(route::RUN_LOG, SYSTEM, api::follow::file)
+        .server_fn("/api/ui/operations/log", SYSTEM)
         .post(route::API_OPERATION_RETRY, TRIAGES, api::triage::retry)
         .post(route::API_OPERATION_CANCEL, TRIAGES, api::triage::cancel)
         .post(route::API_OPERATION_END, TRIAGES, api::triage::end_anyway)

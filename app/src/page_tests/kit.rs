@@ -20,8 +20,12 @@ use crate::{
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
     list::{ListQuery, Page},
     operations::{
-        Operations, View,
+        Follow, Lists, Operations, Reached, SavedViews, View,
+        filters::List,
         inputs::InputField,
+        lineage::Lineage,
+        lists::{Choices, Counts, FailureGroup, ListedRun},
+        log::{LogLine, LogPage, Span},
         model::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
@@ -30,7 +34,10 @@ use crate::{
             Desk, ManageRunbooks, Runbook, RunbookSource, RunbookVersion, Runbooks, Safety,
             SaveRunbook, Shelf, Treatment,
         },
-        stuck::{Budget, BudgetSource},
+        saved_views::{NewSavedView, SavedView},
+        since::{Found, SinceLastSuccess},
+        stuck::{Budget, BudgetSource, Stuck},
+        triage::Triage,
     },
     request::{Assets, Banner, PageRequest, Zone},
     settings::{
@@ -56,6 +63,11 @@ pub struct World {
     pub work: OpenWork,
     pub tasks: Vec<TaskState>,
     pub entries: Result<Page<AuditEntry>, ApiError>,
+    pub counts: Counts,
+    pub groups: Vec<FailureGroup>,
+    pub views: Vec<SavedView>,
+    /// The log of whatever run is asked for.
+    pub lines: Vec<LogLine>,
 }
 
 struct Deaf;
@@ -67,14 +79,6 @@ impl Gate for Deaf {
 
 #[async_trait]
 impl Operations for World {
-    async fn list(&self, _: &Permit<View>, _: &ListQuery) -> Result<Page<OperationRun>, ApiError> {
-        self.page.clone()
-    }
-
-    async fn newer(&self, _: &Permit<View>, _: &ListQuery, after: i64) -> Result<i64, ApiError> {
-        Ok(after)
-    }
-
     async fn get(&self, _: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let found = self.detail.clone().filter(|detail| detail.run.id == id);
         found.ok_or(ApiError::NotFound(Thing::Operation))
@@ -91,6 +95,126 @@ impl Operations for World {
         _: Option<&str>,
     ) -> Result<Started, ApiError> {
         Err(ApiError::NotFound(Thing::OperationType))
+    }
+}
+
+#[async_trait]
+impl Lists for World {
+    async fn list(
+        &self,
+        _: &Permit<View>,
+        _: List,
+        _: &ListQuery,
+    ) -> Result<Page<ListedRun>, ApiError> {
+        let page = self.page.clone()?;
+        let stuck = |run: &OperationRun| {
+            let class = run.stuck_class?;
+            let since = NOW.plus(-125 * Micros::SECOND);
+            Some(Stuck { class, since, threshold_micros: 30 * Micros::SECOND })
+        };
+        let items = page.items.iter().map(|run| ListedRun { run: run.clone(), stuck: stuck(run) });
+        Ok(Page {
+            items: items.collect(),
+            total: page.total,
+            total_capped: page.total_capped,
+            page: page.page,
+            page_size: page.page_size,
+            total_pages: page.total_pages,
+            next_cursor: page.next_cursor,
+            previous_cursor: page.previous_cursor,
+            searched: page.searched,
+        })
+    }
+
+    async fn newer(
+        &self,
+        _: &Permit<View>,
+        _: List,
+        _: &ListQuery,
+        after: i64,
+    ) -> Result<i64, ApiError> {
+        Ok(after)
+    }
+
+    async fn counts(&self, _: &Permit<View>, _: &ListQuery) -> Result<Counts, ApiError> {
+        Ok(self.counts.clone())
+    }
+
+    async fn failure_groups(
+        &self,
+        _: &Permit<View>,
+        _: &ListQuery,
+    ) -> Result<Page<FailureGroup>, ApiError> {
+        Ok(page(self.groups.clone()))
+    }
+
+    async fn choices(&self, _: &Permit<View>) -> Result<Choices, ApiError> {
+        Ok(Choices {
+            types: self.catalog.iter().map(|e| (e.kind.clone(), e.label.clone())).collect(),
+            workspaces: vec![Named { id: 1, name: "platform".to_owned() }],
+            tenants: Vec::new(),
+            initiators: vec!["Ada".to_owned()],
+        })
+    }
+}
+
+#[async_trait]
+impl SavedViews for World {
+    async fn list(&self, _: &Permit<View>, _: &ListQuery) -> Result<Page<SavedView>, ApiError> {
+        Ok(page(self.views.clone()))
+    }
+
+    async fn create(&self, _: &Permit<View>, _: NewSavedView) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
+    }
+
+    async fn rename(&self, _: &Permit<View>, _: &str, _: &str) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
+    }
+
+    async fn delete(&self, _: &Permit<View>, _: &str) -> Result<SavedView, ApiError> {
+        Err(ApiError::NotFound(Thing::SavedView))
+    }
+}
+
+#[async_trait]
+impl Follow for World {
+    async fn steps(&self, permit: &Permit<View>, id: i64) -> Result<Vec<Step>, ApiError> {
+        Operations::get(self, permit, id).await.map(|detail| detail.steps)
+    }
+
+    async fn log(
+        &self,
+        permit: &Permit<View>,
+        id: i64,
+        span: Span,
+        limit: i64,
+    ) -> Result<LogPage, ApiError> {
+        let reached = self.reached(permit, id).await?;
+        let is_asked = |line: &&LogLine| match span {
+            Span::After(seq) => line.seq > seq,
+            Span::Before(seq) => line.seq < seq,
+            Span::Last => true,
+        };
+        let mut lines: Vec<LogLine> = self.lines.iter().filter(is_asked).cloned().collect();
+        let limit = usize::try_from(limit).expect("a small number");
+        if matches!(span, Span::After(_)) {
+            lines.truncate(limit);
+        } else {
+            lines.drain(..lines.len().saturating_sub(limit));
+        }
+        let next_after = lines.last().map_or(0, |line| line.seq);
+        Ok(LogPage { lines, last_seq: reached.last_seq, next_after, status: reached.status })
+    }
+
+    async fn reached(&self, permit: &Permit<View>, id: i64) -> Result<Reached, ApiError> {
+        let status = Operations::get(self, permit, id).await?.run.status;
+        Ok(Reached { status, last_seq: self.lines.last().map_or(0, |line| line.seq) })
+    }
+
+    fn runbook(&self, kind: &str) -> Option<&'static str> {
+        (kind == "system.self_check")
+            .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
     }
 }
 
@@ -295,9 +419,14 @@ pub fn routes() -> &'static [String] {
 
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
+    let lists = Arc::new(world.clone());
+    let follow = world.clone();
     let (runbooks, home) = (world.clone(), world.clone());
     let services = move || {
+        provide_context::<Arc<dyn Follow>>(Arc::new(follow.clone()));
         provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
+        provide_context::<Arc<dyn Lists>>(lists.clone());
+        provide_context::<Arc<dyn SavedViews>>(lists.clone());
         provide_context::<Arc<dyn Runbooks>>(Arc::new(runbooks.clone()));
         provide_context::<Arc<dyn Home>>(Arc::new(home.clone()));
         provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
@@ -332,6 +461,23 @@ pub async fn draw_over(
     Drawn { status, location, html }
 }
 
+/// A run that stands alone: nobody tried it again, and there is no success to compare it with.
+pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
+    let since_last_success = SinceLastSuccess::nothing(Found::NoneKept);
+    let lineage = Lineage { total: 1, position: 1, ..Lineage::default() };
+    let triage = Triage {
+        retry: false,
+        retry_refused: None,
+        safety: None,
+        unsafe_because: None,
+        cancel: false,
+        end_anyway: false,
+        investigate: false,
+        lacking: None,
+    };
+    OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }
+}
+
 pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
     let created = NOW.plus(-(48_300 - id) * 60 * Micros::SECOND);
     OperationRun {
@@ -354,6 +500,12 @@ pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
         attempt: 1,
         error_summary: None,
         error_fingerprint: None,
+        stuck_class: None,
+        progress: None,
+        retry_of_run_id: None,
+        superseded_by_run_id: None,
+        cancelled: false,
+        open_work: false,
         input: serde_json::json!({}),
         stuck_class: None,
         progress: None,
@@ -462,6 +614,10 @@ pub fn world(items: Vec<OperationRun>) -> World {
             sources: vec![Source { name: "operations", unavailable: None }],
         },
         entries: Ok(page(Vec::new())),
+        counts: Counts::default(),
+        groups: Vec::new(),
+        views: Vec::new(),
+        lines: Vec::new(),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),
             what: "Numbers news in the order of their commits.".to_owned(),

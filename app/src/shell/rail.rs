@@ -27,13 +27,11 @@ const OPERATIONS: &[Entry] = &[Entry {
     letter: 'o',
     route: route::RUNS,
     href: paths::runs,
-    below: &[Entry {
-        label: "Runbooks",
-        letter: 'r',
-        route: route::RUNBOOKS,
-        href: paths::runbooks,
-        below: &[],
-    }],
+    below: &[
+        entry("Failures", 'f', route::FAILURES, paths::failures),
+        entry("Stuck", 's', route::STUCK, paths::stuck),
+        entry("Runbooks", 'r', route::RUNBOOKS, paths::runbooks),
+    ],
 }];
 
 const fn entry(

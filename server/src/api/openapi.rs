@@ -9,8 +9,9 @@ use app::{
     identity::model::{GRANT_FILTERS, KEY_FILTERS, PEOPLE_FILTERS},
     list::{Filter, FilterKind},
     operations::{
+        filters,
         inputs::{self, InputField},
-        model,
+        saved_views::SAVED_VIEW_FILTERS,
     },
     paths, workspaces,
 };
@@ -27,7 +28,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, grants, home, keys, operations, people, runbooks, session, triage, workspaces as places,
+    audit, follow, grants, home, keys, lists, operations, people, runbooks, saved_views, session,
+    triage, workspaces as places,
 };
 use crate::{
     version::Version,
@@ -43,7 +45,10 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        operations::list, operations::start, operations::types, operations::get,
+        lists::runs, lists::failures, lists::groups, lists::stuck, lists::counts,
+        saved_views::list, saved_views::create, saved_views::rename, saved_views::delete,
+        operations::start, operations::types,
+        follow::get, follow::steps, follow::log,
         home::open_work,
         runbooks::list, runbooks::get, runbooks::save, runbooks::versions,
         triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
@@ -59,6 +64,7 @@ use crate::{
     components(schemas(ErrorResponse, InputField, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "saved views", description = "A list's filters under a name, one's own or shared"),
         (name = "home", description = "What needs a human"),
         (name = "runbooks", description = "What to do when, and who wrote it"),
         (name = "audit", description = "Who did what, and whether they might"),
@@ -94,7 +100,12 @@ impl utoipa::Modify for Credentials {
 
 /// The lists, with the filters that each takes.
 const LISTS: &[(&str, &[Filter])] = &[
-    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_OPERATIONS, filters::FILTERS),
+    (paths::route::API_FAILURES, filters::FAILURE_FILTERS),
+    (paths::route::API_FAILURE_GROUPS, filters::GROUP_FILTERS),
+    (paths::route::API_STUCK, filters::STUCK_FILTERS),
+    (paths::route::API_OPERATION_COUNTS, filters::COUNT_FILTERS),
+    (paths::route::API_SAVED_VIEWS, SAVED_VIEW_FILTERS),
     (paths::route::API_AUDIT, AUDIT),
     (paths::route::API_AUDIT_EXPORT, AUDIT),
     (paths::route::API_PEOPLE, PEOPLE_FILTERS),

@@ -42,7 +42,9 @@
 
 mod evidence;
 pub mod failure;
+pub mod follow;
 pub mod forms;
+mod lists;
 mod open_work;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
@@ -50,6 +52,7 @@ pub mod probe;
 pub mod run;
 pub mod runbook_forms;
 mod runbooks;
+mod saved_views;
 #[doc(hidden)]
 pub mod seeding;
 pub mod spec;
@@ -59,6 +62,7 @@ mod stuck;
 pub mod timer;
 pub mod timing;
 mod triage;
+pub mod view_forms;
 pub mod worker;
 
 use std::sync::Arc;
@@ -66,7 +70,6 @@ use std::sync::Arc;
 use app::{
     error::{ApiError, Thing},
     identity::{Caller, Permit, Reach},
-    list::{ListQuery, Page},
     operations::{
         Operations, View,
         model::{
@@ -81,13 +84,13 @@ use tokio::sync::Notify;
 
 use self::{
     spec::{Catalog, Entry},
-    store::{RUNS, refused},
+    store::refused,
     timer::{Schedule, Timer},
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, StoreError, list},
+    store::{Db, StoreError},
     tasks::Tasks,
 };
 
@@ -115,9 +118,6 @@ struct Base {
 pub struct OperationsService {
     base: Base,
 }
-
-/// The newest runs of a list are counted up to here for "3 new".
-const NEWER_MAX: i64 = 100;
 
 const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
 const WORKER_TASK: &str = "Does queued operations, one at a time.";
@@ -211,11 +211,15 @@ async fn find(base: &Base, reach: &Reach, id: i64) -> Result<OperationRun, ApiEr
 /// A run with what its own page says beside.
 async fn read_detail(
     base: &Base,
-    caller: &Caller,
+    permit: &Permit<View>,
     standing: store::Standing,
 ) -> Result<OperationDetail, StoreError> {
     let id = standing.run.id;
-    let steps = store::steps(&base.db, id).await?;
+    let (steps, lineage, before) = tokio::try_join!(
+        store::steps(&base.db, id),
+        store::lineage::lineage(&base.db, permit.reach(), id, standing.run.superseded_by_run_id),
+        store::since::find(&base.db, &base.catalog, &standing.run),
+    )?;
     let judge = stuck::Judge::open(base, [standing.run.kind.as_str()]).await?;
     let stuck = evidence::gather(base, &judge, &standing).await?;
     let newest = match standing.run.outcome {
@@ -223,43 +227,21 @@ async fn read_detail(
         _ => None,
     };
     let asked = standing.cancel_requested_at;
-    let triage = triage::offers(base, caller, &standing.run, asked, newest, judge.now);
+    let triage = triage::offers(base, permit.caller(), &standing.run, asked, newest, judge.now);
     let stuck_class = stuck.as_ref().map(|evidence| evidence.stuck.class);
     let run = OperationRun { stuck_class, ..standing.run };
-    Ok(OperationDetail { run, steps, stuck, triage })
+    let since_last_success = store::since::compare(&before, &run, &steps);
+    Ok(OperationDetail { run, steps, lineage, since_last_success, stuck, triage })
 }
 
 #[async_trait]
 impl Operations for OperationsService {
-    async fn list(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-    ) -> Result<Page<OperationRun>, ApiError> {
-        let base = &self.base;
-        let found = list::page(&base.db, &RUNS, permit.reach(), query).await.map_err(refused)?;
-        let runs = store::read(&base.db, &base.catalog, &found.items).await.map_err(refused)?;
-        let runs = stuck::judged(base, runs).await.map_err(refused)?;
-        Ok(list::fill(found, runs))
-    }
-
-    async fn newer(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-        after: i64,
-    ) -> Result<i64, ApiError> {
-        list::newer(&self.base.db, &RUNS, permit.reach(), query, after, NEWER_MAX)
-            .await
-            .map_err(refused)
-    }
-
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
         let found =
             store::find(&base.db, &base.catalog, permit.reach(), id).await.map_err(refused)?;
         let standing = found.ok_or(ApiError::NotFound(Thing::Operation))?;
-        read_detail(base, permit.caller(), standing).await.map_err(refused)
+        read_detail(base, permit, standing).await.map_err(refused)
     }
 
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {

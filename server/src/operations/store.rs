@@ -3,18 +3,26 @@
 //! Lists find their ids in [`crate::store::list`]; what a page shows is then read for those ids alone, with the
 //! names of workspace and tenant joined, so that a page is three statements however long it is.
 
+pub mod active;
+pub mod choices;
 pub mod claim;
 pub mod ending;
+pub mod follow;
+pub mod groups;
 pub mod lapse;
+pub mod lineage;
 pub mod open_work;
 pub mod presence;
 pub mod runbooks;
+pub mod saved_views;
 pub mod schedules;
+pub mod since;
 pub mod triage;
 pub mod work;
 
 use app::{
     error::ApiError,
+    events::{OPERATION_LOGS, OPERATIONS},
     identity::{Capability, Reach},
     operations::model::{FILTERS, LastRun, Named, OperationRun, Step},
     time::Micros,
@@ -396,17 +404,22 @@ pub async fn has_line(db: &Db, run_id: i64, line: &str) -> Result<bool, StoreErr
 
 /// News of a run, in the transaction that changed it.
 async fn publish(tx: &mut Tx, run_id: i64, workspace_id: i64) -> Result<(), StoreError> {
-    publish_news(
-        tx,
-        News {
-            topic: "operations",
-            kind: "OPERATION_UPDATED",
-            id: run_id.to_string(),
-            capability: Capability::OperationsView,
-            workspace_id,
-        },
-    )
-    .await
+    publish_news(tx, news(OPERATIONS, run_id, workspace_id)).await
+}
+
+/// News of a run's log: for those who follow it, not for lists.
+async fn publish_lines(tx: &mut Tx, run_id: i64, workspace_id: i64) -> Result<(), StoreError> {
+    publish_news(tx, news(OPERATION_LOGS, run_id, workspace_id)).await
+}
+
+fn news(topic: &'static str, run_id: i64, workspace_id: i64) -> News {
+    News {
+        topic,
+        kind: "OPERATION_UPDATED",
+        id: run_id.to_string(),
+        capability: Capability::OperationsView,
+        workspace_id,
+    }
 }
 
 /// What the domain answers when the store could not.

@@ -35,6 +35,8 @@ pub const CLAIM_TRIES: usize = 64;
 pub const DETAIL_MAX: usize = 2_000;
 /// Characters of a log line.
 pub const LOG_LINE_MAX: usize = 4_000;
+/// Between two pieces of news that a run's log has grown: each costs every open page of the run a question.
+pub const LOG_NEWS: Duration = Duration::from_secs(1);
 /// Lines of a run's log.
 pub const LOG_LINES_MAX: i64 = 2_000;
 

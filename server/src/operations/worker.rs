@@ -180,6 +180,7 @@ impl Worker {
                 tracing::warn!(run.id = run.facts().id, %failure, "A run's heartbeat ended.");
                 End::Lost
             }
+            never = run.tell_of_lines() => match never {},
             () = self.watch(run) => End::Lost,
             () = cut_short => End::CutShort,
             () = grace => End::Stopped,

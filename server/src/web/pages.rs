@@ -249,6 +249,12 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let lists: Arc<dyn app::operations::Lists> = Arc::clone(&console.operations) as _;
+    provide_context(lists);
+    let views: Arc<dyn app::operations::SavedViews> = Arc::clone(&console.operations) as _;
+    provide_context(views);
+    let follow: Arc<dyn app::operations::Follow> = Arc::clone(&console.operations) as _;
+    provide_context(follow);
     let home: Arc<dyn app::home::Home> = Arc::clone(&console.home) as _;
     provide_context(home);
     let runbooks: Arc<dyn app::operations::runbooks::Runbooks> =

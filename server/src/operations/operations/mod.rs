@@ -1,3 +1,4 @@
 //! The types of operation that belong to the console itself.
 
+pub mod rehearsal;
 pub mod self_check;

@@ -3,9 +3,12 @@
 //! Each write confirms the lease first, in the same transaction. That row is the fence: taking a run away
 //! removes it, so the two can only happen one after the other, and who comes second finds nothing.
 
-use app::{operations::model::StepStatus, time::Micros};
+use app::{
+    operations::{log::Level, model::StepStatus},
+    time::Micros,
+};
 
-use super::{super::timing, ending::end, publish};
+use super::{super::timing, ending::end, publish, publish_lines};
 use crate::{
     journal::AuditRow,
     store::{self, Db, Sql, StoreError, Tx},
@@ -35,6 +38,13 @@ pub struct StepEnd<'a> {
     pub status: StepStatus,
     pub detail: Option<&'a str>,
     pub result: Option<&'a str>,
+}
+
+/// A line of the log that is about to be written.
+pub struct Line<'a> {
+    pub number: i64,
+    pub level: Level,
+    pub text: &'a str,
 }
 
 /// How a run ended.
@@ -152,19 +162,35 @@ pub async fn end_step(db: &Db, lease: &Lease, end: StepEnd<'_>) -> Result<bool, 
 }
 
 /// One line of the log; the same number again is the same line. False: lease lost.
-pub async fn log(db: &Db, lease: &Lease, number: i64, text: &str) -> Result<bool, StoreError> {
+///
+/// `tells`: the line's own transaction says that there are new lines, so that news costs no write of its own.
+pub async fn log(db: &Db, lease: &Lease, line: &Line<'_>, tells: bool) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let Some(now) = guard(&mut tx, lease).await? else { return Ok(false) };
     let sql = Sql::new("INSERT INTO operation_logs (run_id, seq, at, level, line) VALUES ")
         .list([
             store::Value::from(lease.run_id),
-            number.into(),
+            line.number.into(),
             now.into(),
-            "info".into(),
-            text.into(),
+            line.level.as_str().into(),
+            line.text.into(),
         ])
         .push(" ON CONFLICT (run_id, seq) DO NOTHING");
     tx.execute(sql).await?;
+    if tells {
+        publish_lines(&mut tx, lease.run_id, lease.workspace_id).await?;
+    }
+    tx.commit(Vec::new()).await?;
+    Ok(true)
+}
+
+/// Says that there are lines which were written in silence. False: lease lost.
+pub async fn tell_lines(db: &Db, lease: &Lease) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    if guard(&mut tx, lease).await?.is_none() {
+        return Ok(false);
+    }
+    publish_lines(&mut tx, lease.run_id, lease.workspace_id).await?;
     tx.commit(Vec::new()).await?;
     Ok(true)
 }
@@ -192,10 +218,15 @@ pub(super) async fn drop_lease(tx: &mut Tx, run_id: i64) -> Result<(), StoreErro
 /// Gives a run back to the queue: the worker stops, it did not fail. False: lease lost.
 pub async fn release(db: &Db, lease: &Lease) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
-    if guard(&mut tx, lease).await?.is_none() {
-        return Ok(false);
+    let Some(now) = guard(&mut tx, lease).await? else { return Ok(false) };
+    let sql =
+        Sql::new("SELECT cancel_requested_at FROM operation_runs WHERE id = ").arg(lease.run_id);
+    if tx.fetch_one(sql).await?.opt_micros("cancel_requested_at")?.is_some() {
+        // Nobody wants it taken up again.
+        end(&mut tx, lease.run_id, &Ending::Cancelled, now).await?;
+    } else {
+        requeue(&mut tx, lease.run_id, lease.workspace_id, 0).await?;
     }
-    requeue(&mut tx, lease.run_id, lease.workspace_id, 0).await?;
     tx.commit(Vec::new()).await?;
     Ok(true)
 }
