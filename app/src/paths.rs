@@ -65,6 +65,7 @@ pub mod route {
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }

@@ -72,6 +72,7 @@ fn operations(routes: Routes) -> Routes {
         .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
+        .get(route::API_OPERATION_WORKERS, SYSTEM, api::workers::list)
         .get(route::API_OPERATION, SYSTEM, api::operations::get)
 }
 

@@ -12,6 +12,8 @@ pub mod parts;
 mod service;
 #[cfg(feature = "ssr")]
 pub mod stuck;
+#[cfg(feature = "ssr")]
+pub mod workers;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

@@ -21,6 +21,7 @@ use crate::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
         },
+        workers::{WorkerProcess, Workers},
     },
     request::{Assets, Banner, PageRequest, Zone},
     settings::{
@@ -40,6 +41,7 @@ pub struct World {
     pub detail: Option<OperationDetail>,
     pub catalog: Vec<OperationType>,
     pub tasks: Vec<TaskState>,
+    pub workers: Vec<WorkerProcess>,
     pub entries: Result<Page<AuditEntry>, ApiError>,
 }
 
@@ -115,6 +117,13 @@ impl Audit for World {
     }
 }
 
+#[async_trait]
+impl Workers for World {
+    async fn workers(&self, _: &Permit<View>) -> Result<Vec<WorkerProcess>, ApiError> {
+        Ok(self.workers.clone())
+    }
+}
+
 impl Tasks for World {
     fn list(&self) -> Vec<TaskState> {
         self.tasks.clone()
@@ -179,10 +188,12 @@ pub fn routes() -> &'static [String] {
 
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
+    let workers = world.clone();
     let services = move || {
         provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
         provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
         provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+        provide_context::<Arc<dyn Workers>>(Arc::new(workers.clone()));
     };
     draw_over(services, request).await
 }
@@ -326,6 +337,16 @@ pub fn world(items: Vec<OperationRun>) -> World {
             recent_runs: vec![last_run()],
         }],
         entries: Ok(page(Vec::new())),
+        workers: vec![WorkerProcess {
+            id: "w-1".to_owned(),
+            name: "ops-1:4711".to_owned(),
+            queues: vec!["system".to_owned(), "upkeep".to_owned()],
+            workers: 4,
+            version: "0.1.0".to_owned(),
+            started_at: NOW.plus(-3600 * Micros::SECOND),
+            heartbeat_at: NOW.plus(-7 * Micros::SECOND),
+            alive: true,
+        }],
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),
             what: "Numbers news in the order of their commits.".to_owned(),

@@ -9,4 +9,5 @@ pub mod operations;
 pub mod people;
 pub mod schemas;
 pub mod session;
+pub mod workers;
 pub mod workspaces;

@@ -22,7 +22,7 @@ use utoipa::{
     },
 };
 
-use super::{audit, grants, keys, operations, people, session, workspaces as places};
+use super::{audit, grants, keys, operations, people, session, workers, workspaces as places};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -38,6 +38,7 @@ use crate::{
     ),
     paths(
         operations::list, operations::start, operations::types, operations::get,
+        workers::list,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,

@@ -25,6 +25,7 @@ use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
     timing,
+    told::Told,
 };
 use crate::{
     clock::Clock,
@@ -97,6 +98,7 @@ struct Shared {
     /// Monotonic microseconds at which the lease was last confirmed.
     confirmed: AtomicU64,
     book: Mutex<Book>,
+    told: Mutex<Told>,
     hidden: Vec<String>,
 }
 
@@ -144,6 +146,7 @@ impl Run {
             yielded: AtomicBool::new(false),
             confirmed,
             book: Mutex::new(Book { earlier, next_position, lines: opening.lines }),
+            told: Mutex::default(),
             hidden: opening.hidden,
         }))
     }
@@ -187,19 +190,50 @@ impl Run {
         .boxed()
     }
 
+    /// How far the work is, in percent, up to 100. Written once a second at most, but for the last: call it as often
+    /// as is handy.
+    pub async fn progress(&self, percent: u8) -> Result<(), Failure> {
+        let percent = percent.min(100);
+        {
+            let mut told = self.0.told.lock().await;
+            let too_soon = percent < 100 && !told.is_due(self.0.clock.monotonic());
+            if told.percent == Some(percent) || too_soon {
+                return Ok(());
+            }
+            told.percent = Some(percent);
+            told.tell(self.0.clock.monotonic());
+        }
+        self.write(|| held::progress(&self.0.db, &self.0.lease, percent).boxed()).await
+    }
+
     /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
     pub async fn log(&self, line: impl Into<String>) -> Result<(), Failure> {
+        self.log_at("info", line.into()).await
+    }
+
+    /// The same for what somebody should see: the work goes on, and not quite as it should.
+    pub async fn warn(&self, line: impl Into<String>) -> Result<(), Failure> {
+        self.log_at("warn", line.into()).await
+    }
+
+    async fn log_at(&self, level: &'static str, line: String) -> Result<(), Failure> {
         let number = {
             let mut book = self.0.book.lock().await;
             book.lines += 1;
             book.lines
         };
         let line = match number.cmp(&timing::LOG_LINES_MAX) {
-            std::cmp::Ordering::Less => self.presentable(&line.into(), timing::LOG_LINE_MAX),
+            std::cmp::Ordering::Less => self.presentable(&line, timing::LOG_LINE_MAX),
             std::cmp::Ordering::Equal => "The log is full; later lines are dropped.".to_owned(),
             std::cmp::Ordering::Greater => return Ok(()),
         };
-        self.write(|| held::log(&self.0.db, &self.0.lease, number, &line).boxed()).await
+        let told = {
+            let mut told = self.0.told.lock().await;
+            let now = self.0.clock.monotonic();
+            if told.is_due(now) { told.tell(now) } else { told.owe() }
+        };
+        let line = held::Line { number, level, text: &line, told };
+        self.write(|| held::log(&self.0.db, &self.0.lease, line).boxed()).await
     }
 
     async fn enter<T: DeserializeOwned>(
@@ -255,9 +289,13 @@ impl Run {
     /// Tells the store that this worker lives, and learns whether a person wants the run to end.
     pub(super) async fn beat(&self) -> Result<(), Failure> {
         let cancel = AtomicBool::new(false);
+        let tell = {
+            let mut told = self.0.told.lock().await;
+            told.owed && told.tell(self.0.clock.monotonic())
+        };
         self.write(|| {
             let asked = async {
-                let beat = held::beat(&self.0.db, &self.0.lease).await?;
+                let beat = held::beat(&self.0.db, &self.0.lease, tell).await?;
                 cancel.store(beat == Some(true), Ordering::Relaxed);
                 Ok(beat.is_some())
             };
@@ -353,21 +391,6 @@ fn output<T: Serialize>(value: &T) -> Result<Option<String>, Failure> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl StepRow {
-    pub(super) fn is_finished(&self) -> bool {
-        matches!(self.status, StepStatus::Succeeded | StepStatus::Failed)
-    }
-
-    /// What the step answered when it ran.
-    fn answer<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        if self.status == StepStatus::Failed {
-            return Err(Failure::recorded(self.detail.as_deref().unwrap_or_default()));
-        }
-        serde_json::from_str(self.result.as_deref().unwrap_or("null"))
-            .map_err(|error| Failure::new("output_unreadable", error.to_string()))
-    }
 }
 
 /// The values in `input` that stand under a field which the type calls secret.

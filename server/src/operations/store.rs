@@ -4,8 +4,11 @@
 //! names of workspace and tenant joined, so that a page is three statements however long it is.
 
 pub mod claim;
+pub mod gauges;
 pub mod lapse;
 pub mod presence;
+pub mod processes;
+pub mod prune;
 pub mod schedules;
 pub mod work;
 

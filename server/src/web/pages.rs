@@ -236,6 +236,8 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let workers: Arc<dyn app::operations::workers::Workers> = Arc::clone(&console.operations) as _;
+    provide_context(workers);
     let audit: Arc<dyn app::audit::Audit> = Arc::clone(&console.audit) as _;
     provide_context(audit);
     let people: Arc<dyn app::identity::People> = Arc::clone(&console.admin) as _;

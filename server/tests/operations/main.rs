@@ -3,4 +3,9 @@
 mod engine;
 mod kit;
 mod lists;
+mod presence;
+mod progress;
+mod prune;
+mod schedules;
 mod self_check;
+mod verify;

@@ -5,7 +5,12 @@
 
 use app::{operations::model::StepStatus, time::Micros};
 
-use super::{super::timing, publish};
+use serde::de::DeserializeOwned;
+
+use super::{
+    super::{failure::Failure, timing},
+    publish,
+};
 use crate::{
     journal::AuditRow,
     store::{self, Db, Sql, StoreError, Tx},
@@ -28,6 +33,21 @@ pub struct StepRow {
     pub status: StepStatus,
     pub detail: Option<String>,
     pub result: Option<String>,
+}
+
+impl StepRow {
+    pub fn is_finished(&self) -> bool {
+        matches!(self.status, StepStatus::Succeeded | StepStatus::Failed)
+    }
+
+    /// What the step answered when it ran.
+    pub fn answer<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.status == StepStatus::Failed {
+            return Err(Failure::recorded(self.detail.as_deref().unwrap_or_default()));
+        }
+        serde_json::from_str(self.result.as_deref().unwrap_or("null"))
+            .map_err(|error| Failure::new("output_unreadable", error.to_string()))
+    }
 }
 
 pub struct StepEnd<'a> {
@@ -62,8 +82,9 @@ async fn guard(tx: &mut Tx, lease: &Lease) -> Result<Option<Micros>, StoreError>
     Ok((tx.execute(sql).await? == 1).then_some(now))
 }
 
-/// Renews the lease. `None` when it is lost, else whether a person asked for the end of the run.
-pub async fn beat(db: &Db, lease: &Lease) -> Result<Option<bool>, StoreError> {
+/// Renews the lease, and tells open pages what they were not told yet. `None` when it is lost, else whether a person
+/// asked for the end of the run.
+pub async fn beat(db: &Db, lease: &Lease, tell: bool) -> Result<Option<bool>, StoreError> {
     let mut tx = db.begin().await?;
     if guard(&mut tx, lease).await?.is_none() {
         return Ok(None);
@@ -71,6 +92,9 @@ pub async fn beat(db: &Db, lease: &Lease) -> Result<Option<bool>, StoreError> {
     let sql =
         Sql::new("SELECT cancel_requested_at FROM operation_runs WHERE id = ").arg(lease.run_id);
     let cancel = tx.fetch_one(sql).await?.opt_micros("cancel_requested_at")?.is_some();
+    if tell {
+        publish(&mut tx, lease.run_id, lease.workspace_id).await?;
+    }
     tx.commit(Vec::new()).await?;
     Ok(Some(cancel))
 }
@@ -122,20 +146,50 @@ pub async fn end_step(db: &Db, lease: &Lease, end: StepEnd<'_>) -> Result<bool, 
     Ok(true)
 }
 
+/// A line of the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub number: i64,
+    /// `info` or `warn`.
+    pub level: &'static str,
+    pub text: &'a str,
+    /// Whether open pages are told of it.
+    pub told: bool,
+}
+
 /// One line of the log; the same number again is the same line. False: lease lost.
-pub async fn log(db: &Db, lease: &Lease, number: i64, text: &str) -> Result<bool, StoreError> {
+pub async fn log(db: &Db, lease: &Lease, line: Line<'_>) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;
     let Some(now) = guard(&mut tx, lease).await? else { return Ok(false) };
     let sql = Sql::new("INSERT INTO operation_logs (run_id, seq, at, level, line) VALUES ")
         .list([
             store::Value::from(lease.run_id),
-            number.into(),
+            line.number.into(),
             now.into(),
-            "info".into(),
-            text.into(),
+            line.level.into(),
+            line.text.into(),
         ])
         .push(" ON CONFLICT (run_id, seq) DO NOTHING");
     tx.execute(sql).await?;
+    if line.told {
+        publish(&mut tx, lease.run_id, lease.workspace_id).await?;
+    }
+    tx.commit(Vec::new()).await?;
+    Ok(true)
+}
+
+/// How far the work is, in percent, told to open pages. False: lease lost.
+pub async fn progress(db: &Db, lease: &Lease, percent: u8) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    if guard(&mut tx, lease).await?.is_none() {
+        return Ok(false);
+    }
+    let sql = Sql::new("UPDATE operation_leases SET progress = ")
+        .arg(percent.to_string())
+        .push(" WHERE run_id = ")
+        .arg(lease.run_id);
+    tx.execute(sql).await?;
+    publish(&mut tx, lease.run_id, lease.workspace_id).await?;
     tx.commit(Vec::new()).await?;
     Ok(true)
 }
