@@ -109,6 +109,21 @@ pub enum Conflict {
     KeyKnown,
     /// Who asks does not sign in with a password here.
     NoPassword,
+    /// The operation has ended, so there is nothing left to decide.
+    Ended,
+    /// The operation is not as it was when somebody decided about it.
+    Moved,
+    /// Only what failed can be tried again.
+    NotFailed,
+    /// The type says so, or is gone.
+    NotRetryable,
+    /// It was tried again; this is the newest of its retries.
+    Retried(i64),
+    /// The type takes another input today.
+    InputOutdated,
+    NotCancelable,
+    /// Its worker still has time to follow.
+    NotIgnored,
 }
 
 /// What the server stands on.
@@ -173,6 +188,7 @@ pub enum Expected {
     Cursor,
     Utf8,
     Login,
+    Seconds,
 }
 
 impl ApiError {
@@ -269,6 +285,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Seconds => "a number of seconds such as 30s",
             Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
@@ -309,7 +326,14 @@ impl Thing {
 }
 
 impl Conflict {
-    fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> String {
+        if let Self::Retried(newest) = self {
+            return format!("It was tried again already; the newest is Operation #{newest}.");
+        }
+        self.words().to_owned()
+    }
+
+    fn words(self) -> &'static str {
         match self {
             Self::IdempotencyKeyReused => {
                 "This Idempotency-Key was used before with another request."
@@ -329,6 +353,20 @@ impl Conflict {
             }
             Self::Disabled => "This person is disabled; enable them first.",
             Self::KeyKnown => "This key is known already; nothing was imported.",
+            Self::Ended => "It has ended in the meantime; nothing was done.",
+            Self::Moved => {
+                "It has moved on since this page was drawn; nothing was done. Look again."
+            }
+            Self::NotFailed => "Only an operation that failed can be tried again.",
+            Self::NotRetryable => "Operations of this type cannot be tried again.",
+            Self::Retried(_) => "It was tried again already.",
+            Self::InputOutdated => {
+                "Operations of this type take another input today; start a new one instead."
+            }
+            Self::NotCancelable => "Operations of this type cannot be cancelled.",
+            Self::NotIgnored => {
+                "Nobody has asked for its end a minute ago; its worker still has time to follow."
+            }
             Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
@@ -348,6 +386,14 @@ impl Conflict {
             Self::Disabled => "PERSON_DISABLED",
             Self::KeyKnown => "KEY_KNOWN",
             Self::NoPassword => "NO_PASSWORD",
+            Self::Ended => "OPERATION_ENDED",
+            Self::Moved => "OPERATION_MOVED",
+            Self::NotFailed => "OPERATION_NOT_FAILED",
+            Self::NotRetryable => "OPERATION_NOT_RETRYABLE",
+            Self::Retried(_) => "OPERATION_RETRIED",
+            Self::InputOutdated => "OPERATION_INPUT_OUTDATED",
+            Self::NotCancelable => "OPERATION_NOT_CANCELABLE",
+            Self::NotIgnored => "OPERATION_CANCEL_NOT_IGNORED",
         }
     }
 }

@@ -22,7 +22,12 @@ pub mod route {
     pub const HOME: &str = "/";
     pub const RUNS: &str = "/system/ops/runs";
     pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
+    pub const API_OPERATION_RETRY: &str = "/api/v1/operations/{id}/retry";
+    pub const API_OPERATION_CANCEL: &str = "/api/v1/operations/{id}/cancel";
+    pub const API_OPERATION_END: &str = "/api/v1/operations/{id}/end";
+    pub const API_OPERATION_INVESTIGATE: &str = "/api/v1/operations/{id}/investigate";
     pub const TASKS: &str = "/settings/tasks";
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_ENTRY: &str = "/audit/{seq}";
@@ -64,6 +69,8 @@ pub mod route {
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
+    pub const API_OPERATION_STEPS: &str = "/api/v1/operations/{id}/steps";
+    pub const API_OPERATION_LOG: &str = "/api/v1/operations/{id}/log";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
     pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
     pub const OPENAPI: &str = "/api/openapi.json";
@@ -88,6 +95,19 @@ pub fn runs_where(query: &crate::list::ListQuery) -> String {
 
 pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
+}
+
+/// The whole log of a run as a file.
+pub fn run_log(id: i64) -> String {
+    under(&route::RUN_LOG.replace("{id}", &id.to_string()))
+}
+
+/// A run's page with the lines before one of its log; the newest lines when none is named.
+pub fn run_lines(id: i64, before: Option<i64>) -> String {
+    match before {
+        Some(seq) => format!("{}?log_before={seq}#log", run(id)),
+        None => format!("{}#log", run(id)),
+    }
 }
 
 /// The same run over JSON.

@@ -105,6 +105,10 @@ saved! {
     TenantCreated = "tenant-created", "The tenant was created.";
     TenantRenamed = "tenant-renamed", "The tenant was renamed.";
     TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
+    OperationCancelled = "operation-cancelled", "The operation was cancelled.";
+    CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
+    OperationEnded = "operation-ended", "The operation was ended without its worker.";
+    Investigated = "investigated", "Marked as investigated.";
 }
 
 /// A refused form: drawn again with what was typed. Secrets are never put in here.

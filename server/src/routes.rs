@@ -24,6 +24,13 @@ const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsMa
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
 
+/// Who decides about operations also sees them.
+const TRIAGES: Access = Needs(&[
+    Capability::AccessSystemPanel,
+    Capability::OperationsView,
+    Capability::OperationsManage,
+]);
+
 pub fn all() -> Routes {
     let routes = Routes::new()
         // Asked by machines before anyone is known; they tell nothing about the installation.
@@ -65,6 +72,8 @@ fn operations(routes: Routes) -> Routes {
     routes
         .page(route::RUNS, SYSTEM)
         .page(route::RUN, SYSTEM)
+        // The service asks for the type's own capability besides.
+        .post(route::RUN, TRIAGES, forms::triage)
         .page(route::RUNBOOKS, SYSTEM)
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
@@ -73,7 +82,15 @@ fn operations(routes: Routes) -> Routes {
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
         .get(route::API_OPERATION_WORKERS, SYSTEM, api::workers::list)
-        .get(route::API_OPERATION, SYSTEM, api::operations::get)
+        .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
+        .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
+        .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)
+        .get(route::RUN_LOG, SYSTEM, api::follow::file)
+        .server_fn("/api/ui/operations/log", SYSTEM)
+        .post(route::API_OPERATION_RETRY, TRIAGES, api::triage::retry)
+        .post(route::API_OPERATION_CANCEL, TRIAGES, api::triage::cancel)
+        .post(route::API_OPERATION_END, TRIAGES, api::triage::end_anyway)
+        .post(route::API_OPERATION_INVESTIGATE, TRIAGES, api::triage::investigate)
 }
 
 /// Auditors need no other right to read the log.

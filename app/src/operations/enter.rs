@@ -37,3 +37,9 @@ pub fn read_query(query: &str) -> Result<ListQuery, ApiError> {
     })?;
     ListQuery::parse(super::model::FILTERS, pairs).map_err(ApiError::Invalid)
 }
+
+/// How the reader's moments are written, for calls that draw times. To be asked before the first await.
+pub fn clockface() -> Result<crate::ui::Clockface, ApiError> {
+    let request = PageRequest::from_context().ok_or(ApiError::SignIn)?;
+    Ok(crate::ui::Clockface::of(&request))
+}

@@ -4,6 +4,11 @@ pub mod calls;
 #[cfg(feature = "ssr")]
 mod enter;
 #[cfg(feature = "ssr")]
+mod follow;
+#[cfg(feature = "ssr")]
+pub mod lineage;
+pub mod log;
+#[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
@@ -11,11 +16,17 @@ pub mod parts;
 #[cfg(feature = "ssr")]
 mod service;
 #[cfg(feature = "ssr")]
+pub mod since;
+#[cfg(feature = "ssr")]
 pub mod stuck;
+#[cfg(feature = "ssr")]
+pub mod triage;
 #[cfg(feature = "ssr")]
 pub mod workers;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;
+#[cfg(feature = "ssr")]
+pub use follow::{Follow, Reached, enter_follow};
 #[cfg(feature = "ssr")]
 pub use service::{Manage, Operations, View};

@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::stuck::StuckClass;
+use super::{
+    lineage::Lineage,
+    since::SinceLastSuccess,
+    stuck::{Evidence, StuckClass},
+    triage::Triage,
+};
 use crate::{
     identity::Capability,
     list::{Choice, Filter, FilterKind},
@@ -56,6 +61,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words!(Status: Queued = "queued", Running = "running", Completed = "completed");
 words!(Outcome: Pending = "pending", Succeeded = "succeeded", Failed = "failed");
@@ -133,6 +140,14 @@ pub struct OperationDetail {
     #[serde(flatten)]
     pub run: OperationRun,
     pub steps: Vec<Step>,
+    /// Why it does not move, with what that is read from.
+    pub stuck: Option<Evidence>,
+    /// What may be done about it.
+    pub triage: Triage,
+    /// The chain of retries that it stands in.
+    pub lineage: Lineage,
+    /// What is different since this type last succeeded on this target.
+    pub since_last_success: SinceLastSuccess,
 }
 
 /// An entry of the catalog, as its runbook page shows it.

@@ -16,11 +16,15 @@ use crate::{
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach},
     list::{ListQuery, Page},
     operations::{
-        Operations, View,
+        Follow, Operations, Reached, View,
+        lineage::Lineage,
+        log::{LogLine, LogPage, Span},
         model::{
             LastRun, Named, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
             Started, Status, Step, StepStatus,
         },
+        since::{Found, SinceLastSuccess},
+        triage::Triage,
         workers::{WorkerProcess, Workers},
     },
     request::{Assets, Banner, PageRequest, Zone},
@@ -43,6 +47,8 @@ pub struct World {
     pub tasks: Vec<TaskState>,
     pub workers: Vec<WorkerProcess>,
     pub entries: Result<Page<AuditEntry>, ApiError>,
+    /// The log of whatever run is asked for.
+    pub lines: Vec<LogLine>,
 }
 
 struct Deaf;
@@ -78,6 +84,47 @@ impl Operations for World {
         _: Option<&str>,
     ) -> Result<Started, ApiError> {
         Err(ApiError::NotFound(Thing::OperationType))
+    }
+}
+
+#[async_trait]
+impl Follow for World {
+    async fn steps(&self, permit: &Permit<View>, id: i64) -> Result<Vec<Step>, ApiError> {
+        Operations::get(self, permit, id).await.map(|detail| detail.steps)
+    }
+
+    async fn log(
+        &self,
+        permit: &Permit<View>,
+        id: i64,
+        span: Span,
+        limit: i64,
+    ) -> Result<LogPage, ApiError> {
+        let reached = self.reached(permit, id).await?;
+        let is_asked = |line: &&LogLine| match span {
+            Span::After(seq) => line.seq > seq,
+            Span::Before(seq) => line.seq < seq,
+            Span::Last => true,
+        };
+        let mut lines: Vec<LogLine> = self.lines.iter().filter(is_asked).cloned().collect();
+        let limit = usize::try_from(limit).expect("a small number");
+        if matches!(span, Span::After(_)) {
+            lines.truncate(limit);
+        } else {
+            lines.drain(..lines.len().saturating_sub(limit));
+        }
+        let next_after = lines.last().map_or(0, |line| line.seq);
+        Ok(LogPage { lines, last_seq: reached.last_seq, next_after, status: reached.status })
+    }
+
+    async fn reached(&self, permit: &Permit<View>, id: i64) -> Result<Reached, ApiError> {
+        let status = Operations::get(self, permit, id).await?.run.status;
+        Ok(Reached { status, last_seq: self.lines.last().map_or(0, |line| line.seq) })
+    }
+
+    fn runbook(&self, kind: &str) -> Option<&'static str> {
+        (kind == "system.self_check")
+            .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
     }
 }
 
@@ -189,7 +236,9 @@ pub fn routes() -> &'static [String] {
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
     let workers = world.clone();
+    let follow = world.clone();
     let services = move || {
+        provide_context::<Arc<dyn Follow>>(Arc::new(follow.clone()));
         provide_context::<Arc<dyn Operations>>(Arc::new(operations.clone()));
         provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
         provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
@@ -224,6 +273,14 @@ pub async fn draw_over(
     Drawn { status, location, html }
 }
 
+/// A run that stands alone: nobody tried it again, and there is no success to compare it with.
+pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
+    let since_last_success = SinceLastSuccess::nothing(Found::NoneKept);
+    let lineage = Lineage { total: 1, position: 1, ..Lineage::default() };
+    let triage = Triage::default();
+    OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }
+}
+
 pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
     let created = NOW.plus(-(48_300 - id) * 60 * Micros::SECOND);
     OperationRun {
@@ -246,6 +303,12 @@ pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
         attempt: 1,
         error_summary: None,
         error_fingerprint: None,
+        stuck_class: None,
+        progress: None,
+        retry_of_run_id: None,
+        superseded_by_run_id: None,
+        cancelled: false,
+        open_work: false,
         input: serde_json::json!({}),
         context: serde_json::json!({}),
         scheduled_at: created,
@@ -347,6 +410,7 @@ pub fn world(items: Vec<OperationRun>) -> World {
             heartbeat_at: NOW.plus(-7 * Micros::SECOND),
             alive: true,
         }],
+        lines: Vec::new(),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),
             what: "Numbers news in the order of their commits.".to_owned(),

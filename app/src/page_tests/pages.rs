@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::kit::{caller, draw, page, request, routes, run, step, world};
+use super::kit::{caller, detail, draw, page, request, routes, run, step, world};
 use crate::{
     error::{ApiError, Conflict, Dependency},
     identity::Capability,
     list::Searched,
-    operations::model::{OperationDetail, Outcome, Status, StepStatus},
+    operations::model::{Outcome, Status, StepStatus},
     paths::route,
     request::{Flash, RefusedForm},
 };
@@ -131,7 +131,7 @@ async fn the_detail_tells_what_happened_and_what_is_not_there() {
         step(3, "Check", StepStatus::Skipped, None),
     ];
     let mut world = world(vec![]);
-    world.detail = Some(OperationDetail { run: failed, steps });
+    world.detail = Some(detail(failed, steps));
     let drawn = draw(&world, request("/system/ops/runs/7")).await;
     assert_eq!(drawn.status, 200);
     for said in [
@@ -220,7 +220,7 @@ async fn nothing_that_was_typed_becomes_markup() {
         evil.input = serde_json::json!({ *hostile: [hostile] });
         let mut world = world(vec![evil.clone()]);
         let steps = vec![step(1, hostile, StepStatus::Running, Some(hostile))];
-        world.detail = Some(OperationDetail { run: evil, steps });
+        world.detail = Some(detail(evil, steps));
         world.catalog[0].label = (*hostile).to_owned();
         world.catalog[0].kind = (*hostile).to_owned();
         world.tasks[0].last_error = Some((*hostile).to_owned());
@@ -242,7 +242,7 @@ async fn very_long_words_are_cut_or_wrapped_but_drawn() {
     wide.input = serde_json::json!({ "text": long });
     let mut world = world(vec![]);
     world.page = Ok(page(vec![wide.clone()]));
-    world.detail = Some(OperationDetail { run: wide, steps: vec![] });
+    world.detail = Some(detail(wide, vec![]));
     assert_eq!(draw(&world, request("/system/ops/runs")).await.status, 200);
     let detail = draw(&world, request("/system/ops/runs/7")).await;
     assert!(detail.html.contains("4000 of 10000 characters"));

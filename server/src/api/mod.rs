@@ -2,6 +2,7 @@
 //! about it, generated from the types that it sends.
 
 pub mod audit;
+pub mod follow;
 pub mod grants;
 pub mod keys;
 pub mod openapi;
@@ -9,5 +10,6 @@ pub mod operations;
 pub mod people;
 pub mod schemas;
 pub mod session;
+pub mod triage;
 pub mod workers;
 pub mod workspaces;

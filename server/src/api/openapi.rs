@@ -22,7 +22,9 @@ use utoipa::{
     },
 };
 
-use super::{audit, grants, keys, operations, people, session, workers, workspaces as places};
+use super::{
+    audit, follow, grants, keys, operations, people, session, triage, workers, workspaces as places,
+};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -37,7 +39,9 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        operations::list, operations::start, operations::types, operations::get,
+        operations::list, operations::start, operations::types,
+        follow::get, follow::steps, follow::log,
+        triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
         workers::list,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,

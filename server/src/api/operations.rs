@@ -7,7 +7,7 @@ use app::{
     list::Page,
     operations::{
         Operations as _, View,
-        model::{FILTERS, OperationDetail, OperationRun, OperationType, StartOperation},
+        model::{FILTERS, OperationRun, OperationType, StartOperation},
     },
     paths,
 };
@@ -20,12 +20,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use crate::{
     console::Console,
     identity::Asking,
-    web::{
-        Failed,
-        errors::ErrorResponse,
-        json::Json,
-        query::{PathId, Query},
-    },
+    web::{Failed, errors::ErrorResponse, json::Json, query::Query},
 };
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -60,30 +55,6 @@ pub async fn list(
     let query = query.list(FILTERS)?;
     let permit = permit::<View>(&caller).await?;
     Ok(Json(console.operations.list(&permit, &query).await?))
-}
-
-/// One operation with its steps.
-#[utoipa::path(
-    get,
-    path = "/api/v1/operations/{id}",
-    tag = "operations",
-    params(("id" = i64, Path, description = "The operation's number")),
-    responses(
-        (status = 200, body = OperationDetail),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-        (status = 404, body = ErrorResponse, description = "Not there, or not within reach"),
-    )
-)]
-pub async fn get(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    PathId(id): PathId,
-    query: Query,
-) -> Result<Json<OperationDetail>, Failed> {
-    query.none()?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.operations.get(&permit, id).await?))
 }
 
 /// What can be started here, and whether you may.

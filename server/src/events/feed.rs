@@ -150,6 +150,11 @@ impl Feed {
         Some(StreamSlot { feed: self.clone(), key })
     }
 
+    /// How many follow right now: streams and requests that wait.
+    pub fn followers(&self) -> usize {
+        self.0.head.receiver_count()
+    }
+
     pub(super) fn heads(&self) -> watch::Receiver<i64> {
         self.0.head.subscribe()
     }

@@ -40,7 +40,9 @@
 //! the step as the unit of recovery (underway, pgqrs), cancel by lease (sqlxmq), and the lesson of apalis:
 //! fence by a token that is made anew for each claim, never by a name. Cron expressions are croner's.
 
+mod evidence;
 pub mod failure;
+pub mod follow;
 pub mod forms;
 pub mod gauges;
 pub mod measures;
@@ -59,7 +61,7 @@ pub mod store;
 mod stuck;
 pub mod timer;
 pub mod timing;
-mod told;
+mod triage;
 pub mod worker;
 
 use std::sync::Arc;
@@ -71,7 +73,8 @@ use app::{
     operations::{
         Operations, View,
         model::{
-            LastRun, OperationDetail, OperationRun, OperationType, StartOperation, Started, Status,
+            LastRun, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
+            Started, Status,
         },
     },
     time::Micros,
@@ -89,7 +92,7 @@ use self::{
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, list},
+    store::{Db, StoreError, list},
 };
 
 /// What the engine and the service stand on. Cheap to clone.
@@ -102,6 +105,8 @@ struct Base {
     schedules: Arc<[Schedule]>,
     /// Rung when a run was queued here, or room was made for one.
     wake: Arc<Notify>,
+    /// Rung when a cancellation was asked for here.
+    cancels: Arc<Notify>,
     budgets: Arc<stuck::Budgets>,
     measures: Measures,
     /// The console itself: starts scheduled runs and writes how runs ended.
@@ -131,21 +136,21 @@ impl OperationsService {
         let (catalog, schedules) = (Arc::new(catalog), schedules.into());
         let wake = Arc::new(Notify::new());
         let began_at = clock.now();
-        let (budgets, measures) = (Arc::default(), Measures::default());
-        Self {
-            base: Base {
-                db,
-                clock,
-                rng,
-                catalog,
-                schedules,
-                wake,
-                budgets,
-                measures,
-                system,
-                began_at,
-            },
-        }
+        let (budgets, cancels, measures) = (Arc::default(), Arc::default(), Measures::default());
+        let base = Base {
+            db,
+            clock,
+            rng,
+            catalog,
+            schedules,
+            wake,
+            cancels,
+            budgets,
+            measures,
+            system,
+            began_at,
+        };
+        Self { base }
     }
 
     /// A worker for these queues; `name` is what people see of it.
@@ -197,6 +202,32 @@ async fn find(base: &Base, reach: &Reach, id: i64) -> Result<OperationRun, ApiEr
     found.into_iter().next().ok_or(ApiError::NotFound(Thing::Operation))
 }
 
+/// A run with what its own page says beside.
+async fn read_detail(
+    base: &Base,
+    permit: &Permit<View>,
+    standing: store::Standing,
+) -> Result<OperationDetail, StoreError> {
+    let id = standing.run.id;
+    let (steps, lineage, before) = tokio::try_join!(
+        store::steps(&base.db, id),
+        store::lineage::lineage(&base.db, permit.reach(), id, standing.run.superseded_by_run_id),
+        store::since::find(&base.db, &base.catalog, &standing.run),
+    )?;
+    let judge = stuck::Judge::open(base, [standing.run.kind.as_str()]).await?;
+    let stuck = evidence::gather(base, &judge, &standing).await?;
+    let newest = match standing.run.outcome {
+        Outcome::Failed => store::triage::newest_of(&base.db, id).await?,
+        _ => None,
+    };
+    let asked = standing.cancel_requested_at;
+    let triage = triage::offers(base, permit.caller(), &standing.run, asked, newest, judge.now);
+    let stuck_class = stuck.as_ref().map(|evidence| evidence.stuck.class);
+    let run = OperationRun { stuck_class, ..standing.run };
+    let since_last_success = store::since::compare(&before, &run, &steps);
+    Ok(OperationDetail { run, steps, lineage, since_last_success, stuck, triage })
+}
+
 #[async_trait]
 impl Operations for OperationsService {
     async fn list(
@@ -224,9 +255,10 @@ impl Operations for OperationsService {
 
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
-        let run = find(base, permit.reach(), id).await?;
-        let steps = store::steps(&base.db, id).await.map_err(refused)?;
-        Ok(OperationDetail { run, steps })
+        let found =
+            store::find(&base.db, &base.catalog, permit.reach(), id).await.map_err(refused)?;
+        let standing = found.ok_or(ApiError::NotFound(Thing::Operation))?;
+        read_detail(base, permit, standing).await.map_err(refused)
     }
 
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {

@@ -4,8 +4,11 @@
 //! Every write goes through the lease: who lost it cannot write, and is told so. Must not decide how a run
 //! ends; that is `worker`'s.
 
+mod progress;
+
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     future::Future,
     sync::{
         Arc,
@@ -14,18 +17,18 @@ use std::{
     time::Duration,
 };
 
-use app::operations::model::StepStatus;
+use app::operations::{log::Level, model::StepStatus};
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+use self::progress::Reported;
 use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
     timing,
-    told::Told,
 };
 use crate::{
     clock::Clock,
@@ -98,7 +101,9 @@ struct Shared {
     /// Monotonic microseconds at which the lease was last confirmed.
     confirmed: AtomicU64,
     book: Mutex<Book>,
-    told: Mutex<Told>,
+    /// Rung by lines that nobody was told of.
+    silent_lines: Notify,
+    reported: Mutex<Reported>,
     hidden: Vec<String>,
 }
 
@@ -108,6 +113,8 @@ struct Book {
     earlier: BTreeMap<String, StepRow>,
     next_position: i64,
     lines: i64,
+    /// When it was last told that there are new lines; monotonic.
+    told_at: Option<Duration>,
 }
 
 /// All that a handle is made of.
@@ -145,8 +152,9 @@ impl Run {
             yields: opening.yields,
             yielded: AtomicBool::new(false),
             confirmed,
-            book: Mutex::new(Book { earlier, next_position, lines: opening.lines }),
-            told: Mutex::default(),
+            book: Mutex::new(Book { earlier, next_position, lines: opening.lines, told_at: None }),
+            silent_lines: Notify::new(),
+            reported: Mutex::default(),
             hidden: opening.hidden,
         }))
     }
@@ -183,57 +191,90 @@ impl Run {
             if let Entered::Before(answer) = self.enter(name, label).await? {
                 return answer;
             }
-            let result = work.await;
+            let result = tokio::select! {
+                biased;
+                result = work => result,
+                () = self.cut_short() => Err(Failure::cancelled()),
+            };
             self.leave(name, &result).await?;
             result.map(|done| done.value)
         }
         .boxed()
     }
 
-    /// How far the work is, in percent, up to 100. Written once a second at most, but for the last: call it as often
-    /// as is handy.
-    pub async fn progress(&self, percent: u8) -> Result<(), Failure> {
-        let percent = percent.min(100);
-        {
-            let mut told = self.0.told.lock().await;
-            let too_soon = percent < 100 && !told.is_due(self.0.clock.monotonic());
-            if told.percent == Some(percent) || too_soon {
-                return Ok(());
-            }
-            told.percent = Some(percent);
-            told.tell(self.0.clock.monotonic());
-        }
-        self.write(|| held::progress(&self.0.db, &self.0.lease, percent).boxed()).await
+    /// A step that does not heed the cancellation by itself is left at the await that it stands at.
+    async fn cut_short(&self) {
+        self.0.cancel.cancelled().await;
+        self.0.clock.sleep(timing::STEP_CANCEL_GRACE).await;
     }
 
     /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
     pub async fn log(&self, line: impl Into<String>) -> Result<(), Failure> {
-        self.log_at("info", line.into()).await
+        self.line(Level::Info, line.into()).await
     }
 
-    /// The same for what somebody should see: the work goes on, and not quite as it should.
+    /// A line about what a reader should look at, though the work goes on.
     pub async fn warn(&self, line: impl Into<String>) -> Result<(), Failure> {
-        self.log_at("warn", line.into()).await
+        self.line(Level::Warn, line.into()).await
     }
 
-    async fn log_at(&self, level: &'static str, line: String) -> Result<(), Failure> {
-        let number = {
+    /// A line about what went wrong.
+    pub async fn error(&self, line: impl Into<String>) -> Result<(), Failure> {
+        self.line(Level::Error, line.into()).await
+    }
+
+    async fn line(&self, level: Level, line: String) -> Result<(), Failure> {
+        let (number, tells) = {
             let mut book = self.0.book.lock().await;
             book.lines += 1;
-            book.lines
+            (book.lines, book.lines <= timing::LOG_LINES_MAX && self.tells_now(&mut book))
         };
-        let line = match number.cmp(&timing::LOG_LINES_MAX) {
-            std::cmp::Ordering::Less => self.presentable(&line, timing::LOG_LINE_MAX),
-            std::cmp::Ordering::Equal => "The log is full; later lines are dropped.".to_owned(),
+        let (level, text) = match number.cmp(&timing::LOG_LINES_MAX) {
+            std::cmp::Ordering::Less => (level, self.presentable(&line, timing::LOG_LINE_MAX)),
+            std::cmp::Ordering::Equal => {
+                (Level::Warn, "The log is full; later lines are dropped.".to_owned())
+            }
             std::cmp::Ordering::Greater => return Ok(()),
         };
-        let told = {
-            let mut told = self.0.told.lock().await;
-            let now = self.0.clock.monotonic();
-            if told.is_due(now) { told.tell(now) } else { told.owe() }
-        };
-        let line = held::Line { number, level, text: &line, told };
-        self.write(|| held::log(&self.0.db, &self.0.lease, line).boxed()).await
+        self.write(|| {
+            let line = held::Line { number, level, text: &text };
+            async move { held::log(&self.0.db, &self.0.lease, &line, tells).await }.boxed()
+        })
+        .await?;
+        if !tells {
+            // After the write: what is told of must be there.
+            self.0.silent_lines.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Whether it is time to say that there are new lines: at most once in [`timing::LOG_NEWS`].
+    fn tells_now(&self, book: &mut Book) -> bool {
+        let now = self.0.clock.monotonic();
+        let tells = book.told_at.is_none_or(|at| now.saturating_sub(at) >= timing::LOG_NEWS);
+        if tells {
+            book.told_at = Some(now);
+        }
+        tells
+    }
+
+    /// Tells of lines that were written in silence, soon after: to be driven beside the work. News that cannot
+    /// be told harms no run.
+    pub(super) async fn tell_of_lines(&self) -> Infallible {
+        loop {
+            self.0.silent_lines.notified().await;
+            let told_at = self.0.book.lock().await.told_at.unwrap_or_default();
+            let since = self.0.clock.monotonic().saturating_sub(told_at);
+            self.0.clock.sleep(timing::LOG_NEWS.saturating_sub(since)).await;
+            let is_due = self.tells_now(&mut *self.0.book.lock().await);
+            // Otherwise a later line told of all before it.
+            if is_due
+                && let Err(failure) =
+                    self.write(|| held::tell_lines(&self.0.db, &self.0.lease).boxed()).await
+            {
+                tracing::warn!(run.id = self.0.facts.id, %failure, "New log lines could not be told of.");
+            }
+        }
     }
 
     async fn enter<T: DeserializeOwned>(
@@ -253,7 +294,7 @@ impl Run {
             }
         };
         if self.0.cancel.is_cancelled() {
-            return Err(Failure::new("cancelled", "Cancelled before this step."));
+            return Err(Failure::cancelled());
         }
         if self.0.yields && self.0.stopping.is_cancelled() {
             self.0.yielded.store(true, Ordering::Relaxed);
@@ -289,13 +330,9 @@ impl Run {
     /// Tells the store that this worker lives, and learns whether a person wants the run to end.
     pub(super) async fn beat(&self) -> Result<(), Failure> {
         let cancel = AtomicBool::new(false);
-        let tell = {
-            let mut told = self.0.told.lock().await;
-            told.owed && told.tell(self.0.clock.monotonic())
-        };
         self.write(|| {
             let asked = async {
-                let beat = held::beat(&self.0.db, &self.0.lease, tell).await?;
+                let beat = held::beat(&self.0.db, &self.0.lease).await?;
                 cancel.store(beat == Some(true), Ordering::Relaxed);
                 Ok(beat.is_some())
             };
@@ -391,6 +428,21 @@ fn output<T: Serialize>(value: &T) -> Result<Option<String>, Failure> {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl StepRow {
+    pub(super) fn is_finished(&self) -> bool {
+        matches!(self.status, StepStatus::Succeeded | StepStatus::Failed)
+    }
+
+    /// What the step answered when it ran.
+    fn answer<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.status == StepStatus::Failed {
+            return Err(Failure::recorded(self.detail.as_deref().unwrap_or_default()));
+        }
+        serde_json::from_str(self.result.as_deref().unwrap_or("null"))
+            .map_err(|error| Failure::new("output_unreadable", error.to_string()))
+    }
 }
 
 /// The values in `input` that stand under a field which the type calls secret.

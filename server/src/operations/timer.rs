@@ -164,9 +164,11 @@ impl Timer {
                     lapse::lose(&mut tx, &lapsed).await?;
                     self.lost_audit(&lapsed, "the run goes back into the queue")
                 }
-                Verdict::End(failed) => {
-                    let reason = failed.summary.clone();
-                    let ending = Ending { failed: Some(failed) };
+                Verdict::End(ending) => {
+                    let reason = match &ending {
+                        Ending::Failed(failed) => failed.summary.clone(),
+                        _ => "the run ends, as a person had asked".to_owned(),
+                    };
                     lapse::bury(&mut tx, &lapsed, &ending, now).await?;
                     buried = self.base.catalog.find(&lapsed.kind).map(|entry| entry.spec.kind);
                     self.lost_audit(&lapsed, &reason)
@@ -189,6 +191,9 @@ impl Timer {
 
     fn verdict(&self, lapsed: &Lapsed, now: Micros) -> Verdict {
         let Some(entry) = self.base.catalog.find(&lapsed.kind) else { return Verdict::Wait };
+        if lapsed.cancelled {
+            return Verdict::End(Ending::Cancelled);
+        }
         match entry.spec.retry_safety {
             RetrySafety::Safe | RetrySafety::Resumable
                 if lapsed.losses + 1 < timing::LOSSES_MAX =>
@@ -224,11 +229,11 @@ impl Timer {
 enum Verdict {
     Wait,
     Again,
-    End(Failed),
+    End(Ending),
 }
 
-fn failed(kind: &str, code: &str, summary: String) -> Failed {
-    Failed { fingerprint: fingerprint(kind, code, &summary), summary }
+fn failed(kind: &str, code: &'static str, summary: String) -> Ending {
+    Ending::Failed(Failed { code, fingerprint: fingerprint(kind, code, &summary), summary })
 }
 
 fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store::NewRun<'a> {
@@ -247,6 +252,7 @@ fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store
         scheduled_at: now,
         created_at: now,
         key: None,
+        parent: None,
     }
 }
 

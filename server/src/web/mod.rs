@@ -29,6 +29,7 @@ pub mod same_site;
 pub mod stack;
 pub mod strangers;
 pub mod trace;
+pub mod waits;
 
 pub use errors::Failed;
 pub use routes::{Access, Routes};

@@ -238,6 +238,8 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(operations);
     let workers: Arc<dyn app::operations::workers::Workers> = Arc::clone(&console.operations) as _;
     provide_context(workers);
+    let follow: Arc<dyn app::operations::Follow> = Arc::clone(&console.operations) as _;
+    provide_context(follow);
     let audit: Arc<dyn app::audit::Audit> = Arc::clone(&console.audit) as _;
     provide_context(audit);
     let people: Arc<dyn app::identity::People> = Arc::clone(&console.admin) as _;

@@ -1,5 +1,6 @@
 //! The run engine and its lists, on both engines of the store.
 
+mod detail;
 mod engine;
 mod kit;
 mod lists;
@@ -8,4 +9,5 @@ mod progress;
 mod prune;
 mod schedules;
 mod self_check;
+mod triage;
 mod verify;

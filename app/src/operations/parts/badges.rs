@@ -1,9 +1,12 @@
-//! A run's two badges. Colour goes to what asks for attention: a run that ended well or badly, one that runs.
+//! A run's badges. Colour goes to what asks for attention: a run that ended well or badly, one that runs.
 
 use leptos::prelude::*;
 
 use crate::{
-    operations::model::{Outcome, Status},
+    operations::{
+        model::{Outcome, Status},
+        stuck::StuckClass,
+    },
     ui::{StatusBadge, Tone},
 };
 
@@ -20,6 +23,11 @@ pub fn RunStatus(status: Status) -> impl IntoView {
 #[component]
 pub fn OutcomeBadge(outcome: Outcome) -> impl IntoView {
     view! { <StatusBadge tone=outcome_tone(outcome) word=outcome.as_str() /> }
+}
+
+#[component]
+pub fn StuckBadge(class: StuckClass) -> impl IntoView {
+    view! { <StatusBadge tone=Tone::Warn word=class.label() /> }
 }
 
 pub fn outcome_tone(outcome: Outcome) -> Tone {

@@ -181,11 +181,18 @@ async fn check_upstreams(run: &Run, deps: &Deps) -> Result<Done<()>, Failure> {
     if deps.upstreams.is_empty() {
         return Ok(Done::saying("No upstream is configured."));
     }
-    let asked = deps
-        .upstreams
-        .iter()
-        .map(|upstream| probe::ask(run.clock(), &deps.egress, upstream, UPSTREAM_TIMEOUT));
-    let answers = futures::future::join_all(asked).await;
+    let asked = deps.upstreams.iter().map(|upstream| async move {
+        let name = &upstream.name;
+        let answer = probe::ask(run.clock(), &deps.egress, upstream, UPSTREAM_TIMEOUT).await;
+        // As they come: who follows sees which one is waited for.
+        match &answer {
+            Ok(found) => run.log(format!("{name}: {found}")).await?,
+            Err(why) => run.warn(format!("{name}: unavailable, {why}")).await?,
+        }
+        Ok::<_, Failure>(answer)
+    });
+    run.log(format!("Asking the upstreams: {}.", deps.upstreams.len())).await?;
+    let answers = futures::future::try_join_all(asked).await?;
     let spoken = |good: bool| {
         let chosen = deps.upstreams.iter().zip(&answers).filter(|(_, a)| a.is_ok() == good);
         let lines = chosen.map(|(upstream, answer)| match answer {
