@@ -11,10 +11,12 @@ use app::{
 };
 use serde_json::json;
 use server::{
+    audit::{Ask, Retention, Verdict, verify},
     clock::{ManualClock, Rng},
     events::Feed,
     operations::{OperationsService, operations::prune},
     store::{Db, Sql, testing},
+    vault::ChainKeys,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +37,9 @@ const KEPT: prune::Kept = prune::Kept {
 
 async fn service(db: &Db) -> OperationsService {
     let feed = Feed::open(db.clone()).await.expect("a feed");
-    let deps = prune::Deps { db: db.clone(), feed, audit: None, kept: KEPT };
+    let chain = ChainKeys::for_tests();
+    let audit = Some(Retention::new(db.clone(), chain, testing::admin(), 400));
+    let deps = prune::Deps { db: db.clone(), feed, audit, kept: KEPT };
     let catalog = prune::register(catalog(&Effects::default()), deps);
     OperationsService::new(db.clone(), Rng::system(), catalog, Vec::new(), testing::admin())
 }
@@ -95,11 +99,11 @@ async fn each_thing_goes_when_its_time_is_over_and_not_before() {
         at(&hand, db, 7 * DAY);
         assert_eq!(
             said(&prune(db, false).await, "open_work"),
-            "No failures to be taken off the open work."
+            "Failures taken off the open work: 0."
         );
         at(&hand, db, 7 * DAY + SECOND);
         let detail = prune(db, false).await;
-        assert_eq!(said(&detail, "open_work"), "1 failures taken off the open work.");
+        assert_eq!(said(&detail, "open_work"), "Failures taken off the open work: 1.");
         assert!(!kit.get(bad).await.run.open_work, "and the run is still there");
         let expired = Sql::new(
             "SELECT COUNT(*) AS n FROM operation_runs WHERE open_work_expired_at IS NOT NULL",
@@ -110,14 +114,14 @@ async fn each_thing_goes_when_its_time_is_over_and_not_before() {
         prune(db, false).await;
         assert_eq!(lines(&kit).await, 1);
         at(&hand, db, 14 * DAY + SECOND);
-        assert_eq!(said(&prune(db, false).await, "logs"), "1 log lines removed.");
+        assert_eq!(said(&prune(db, false).await, "logs"), "Log lines removed: 1.");
         assert_eq!(lines(&kit).await, 0);
 
         at(&hand, db, 90 * DAY);
         prune(db, false).await;
         assert!(exists(&kit, RUNS, good).await);
         at(&hand, db, 90 * DAY + SECOND);
-        assert_eq!(said(&prune(db, false).await, "runs"), "1 operations removed.");
+        assert_eq!(said(&prune(db, false).await, "runs"), "Operations removed: 1.");
         assert!(!exists(&kit, RUNS, good).await);
         let steps = Sql::new("SELECT COUNT(*) AS n FROM operation_steps WHERE run_id = ").arg(good);
         assert_eq!(kit.count(steps).await, 0, "with all that belongs to it");
@@ -192,16 +196,16 @@ async fn a_dry_run_counts_and_changes_nothing() {
         let detail = prune(db, true).await;
         assert_eq!(all().await, before);
         for (step, words) in [
-            ("open_work", "3 failures would be taken off the open work."),
-            ("logs", "3 log lines would be removed."),
-            ("runs", "4 operations would be removed."),
-            ("workers", "1 rows of stopped workers would be removed."),
+            ("open_work", "Failures that would be taken off the open work: 3."),
+            ("logs", "Log lines that would be removed: 3."),
+            ("runs", "Operations that would be removed: 4."),
+            ("workers", "Rows of stopped workers that would be removed: 1."),
         ] {
             assert_eq!(said(&detail, step), words);
         }
-        assert!(said(&detail, "events").contains("events would be removed."));
+        assert!(said(&detail, "events").starts_with("Events that would be removed: "));
         let done = prune(db, false).await;
-        assert_eq!(said(&done, "runs"), "4 operations removed.");
+        assert_eq!(said(&done, "runs"), "Operations removed: 4.");
         assert_eq!(all().await[..4], [0, 0, 0, 0]);
     }
 }
@@ -235,7 +239,7 @@ async fn groups_go_with_their_newest_failure_in_their_own_workspace() {
             change(db, row).await;
         }
         at(&hand, db, 180 * DAY + SECOND);
-        assert_eq!(said(&prune(db, false).await, "groups"), "1 failure groups removed.");
+        assert_eq!(said(&prune(db, false).await, "groups"), "Failure groups removed: 1.");
         assert!(!exists(&kit, RUNS, ours).await && !exists(&kit, RUNS, theirs).await);
         assert!(exists(&kit, RUNS, again).await);
         let left = "SELECT workspace_id AS n FROM operation_failure_groups";
@@ -284,6 +288,49 @@ async fn killed_between_two_batches_it_goes_on() {
         assert_eq!(detail.run.attempt, 2);
         assert_eq!(old().await, 0);
         let said = said(&detail, "runs");
-        assert!(said.starts_with(&format!("{left} ")), "what was left: {said}");
+        assert_eq!(said, format!("Operations removed: {left}."), "what was left");
+    }
+}
+
+/// Once a day, though it looks every hour; and what does not verify is kept as evidence.
+#[tokio::test]
+async fn the_audit_log_is_pruned_once_a_day_and_only_where_it_is_as_it_was_written() {
+    for (engine, hand) in testing::engines_at(START).await {
+        let (db, kit) = (&engine.db, Kit::on(&engine.db));
+        kit.start("test.steps").await;
+        kit.work_all("w").await.expect("works");
+        let rows = async || {
+            kit.count(Sql::new("SELECT COUNT(*) AS n FROM audit_log WHERE at = 1790000000000000"))
+                .await
+        };
+        assert_eq!(rows().await, 2, "a start and an end");
+        at(&hand, db, 401 * DAY);
+        let early = prune(db, false).await;
+        assert_eq!(said(&early, "audit"), "No entry is a day older than entries are kept.");
+        at(&hand, db, 401 * DAY + SECOND);
+        assert_eq!(
+            said(&prune(db, true).await, "audit"),
+            "Audit entries that would be removed: 2."
+        );
+        assert_eq!(rows().await, 2);
+        assert_eq!(said(&prune(db, false).await, "audit"), "Audit entries removed: 2.");
+        assert_eq!(rows().await, 0);
+        let looked = verify(db, &ChainKeys::for_tests(), &Ask::default()).await;
+        assert!(matches!(looked, Ok(Verdict::Whole(whole)) if whole.pruned_to == 2), "{looked:?}");
+
+        change(db, Sql::new("UPDATE audit_log SET reason = 'none' WHERE seq = 3")).await;
+        at(&hand, db, 810 * DAY);
+        let id = start(db, false).await;
+        let worker = service(db).await.worker("w", &["upkeep"]);
+        worker.work_one(&CancellationToken::new()).await.expect("the store answers");
+        let run = kit.get(id).await.run;
+        assert_eq!(run.outcome, Outcome::Failed);
+        assert!(
+            run.error_summary
+                .unwrap_or_default()
+                .starts_with("The old end of the audit log is not")
+        );
+        let kept = Sql::new("SELECT COUNT(*) AS n FROM audit_log WHERE seq = 3");
+        assert_eq!(kit.count(kept).await, 1);
     }
 }

@@ -140,13 +140,13 @@ impl Pruning<'_> {
         Ok(())
     }
 
+    /// `what` begins the sentence, `verb` says what is done to it.
     fn done(&self, count: u64, what: &str, verb: &str) -> Done<u64> {
-        let at_least =
-            if count >= COUNTED_MAX.unsigned_abs() && self.dry_run { "At least " } else { "" };
-        let says = match (count, self.dry_run) {
-            (0, _) => format!("No {what} to be {verb}."),
-            (_, true) => format!("{at_least}{count} {what} would be {verb}."),
-            (_, false) => format!("{count} {what} {verb}."),
+        let at_least = if count >= COUNTED_MAX.unsigned_abs() { "at least " } else { "" };
+        let says = if self.dry_run {
+            format!("{what} that would be {verb}: {at_least}{count}.")
+        } else {
+            format!("{what} {verb}: {count}.")
         };
         Done::with(count).and_saying(says)
     }
@@ -159,7 +159,7 @@ impl Pruning<'_> {
         } else {
             self.batches(async || prune::expire_work(db, before).await.map(Some)).await?
         };
-        Ok(self.done(count, "failures", "taken off the open work"))
+        Ok(self.done(count, "Failures", "taken off the open work"))
     }
 
     async fn logs(&self) -> Result<Done<u64>, Failure> {
@@ -180,7 +180,7 @@ impl Pruning<'_> {
                     self.batches(async || prune::prune_lines(db, runs).await.map(Some)).await?;
             }
         }
-        Ok(self.done(count, "log lines", "removed"))
+        Ok(self.done(count, "Log lines", "removed"))
     }
 
     async fn runs(&self) -> Result<Done<u64>, Failure> {
@@ -194,7 +194,7 @@ impl Pruning<'_> {
         } else {
             self.batches(async || prune::prune_runs(db, cutoffs).await).await?
         };
-        Ok(self.done(count, "operations", "removed"))
+        Ok(self.done(count, "Operations", "removed"))
     }
 
     async fn groups(&self) -> Result<Done<u64>, Failure> {
@@ -204,7 +204,7 @@ impl Pruning<'_> {
         } else {
             self.batches(async || prune::prune_groups(db).await.map(Some)).await?
         };
-        Ok(self.done(count, "failure groups", "removed"))
+        Ok(self.done(count, "Failure groups", "removed"))
     }
 
     async fn workers(&self) -> Result<Done<u64>, Failure> {
@@ -215,7 +215,7 @@ impl Pruning<'_> {
         } else {
             processes::forget(db, before).await?
         };
-        Ok(self.done(count, "rows of stopped workers", "removed"))
+        Ok(self.done(count, "Rows of stopped workers", "removed"))
     }
 
     async fn events(&self) -> Result<Done<u64>, Failure> {
@@ -225,7 +225,7 @@ impl Pruning<'_> {
         } else {
             feed.prune(kept.events_for, kept.events).await?
         };
-        Ok(self.done(counted(count), "events", "removed"))
+        Ok(self.done(counted(count), "Events", "removed"))
     }
 
     async fn sign_in(&self) -> Result<Done<u64>, Failure> {
@@ -237,7 +237,7 @@ impl Pruning<'_> {
         if !self.dry_run {
             tx.commit(Vec::new()).await?;
         }
-        Ok(self.done(count, "sessions, links and counts", "removed"))
+        Ok(self.done(count, "Sessions, links and counts", "removed"))
     }
 
     async fn audit(&self) -> Result<Done<u64>, Failure> {
@@ -250,7 +250,7 @@ impl Pruning<'_> {
             return Ok(Done::with(0).and_saying("No entry is a day older than entries are kept."));
         }
         if self.dry_run {
-            return Ok(self.done(counted(old.rows), "audit entries", "removed"));
+            return Ok(self.done(counted(old.rows), "Audit entries", "removed"));
         }
         let pruned = retention.prune(self.run.cancellation()).await?;
         if pruned.suspect {
@@ -259,7 +259,7 @@ impl Pruning<'_> {
             return Err(Failure::new("audit_suspect", message));
         }
         self.go_on()?;
-        Ok(self.done(pruned.rows, "audit entries", "removed"))
+        Ok(self.done(pruned.rows, "Audit entries", "removed"))
     }
 }
 
