@@ -5,6 +5,7 @@
 //! ends; that is `worker`'s.
 
 mod lines;
+mod progress;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+use self::progress::Reported;
 use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
@@ -101,6 +103,7 @@ struct Shared {
     book: Mutex<Book>,
     /// Rung by lines that nobody was told of.
     silent_lines: Notify,
+    reported: Mutex<Reported>,
     hidden: Vec<String>,
 }
 
@@ -159,6 +162,7 @@ impl Run {
                 untold: false,
             }),
             silent_lines: Notify::new(),
+            reported: Mutex::default(),
             hidden: opening.hidden,
         }))
     }

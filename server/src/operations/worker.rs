@@ -10,6 +10,7 @@
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
+use app::operations::model::Outcome;
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +97,10 @@ impl Worker {
                 skip_types: &skip_types,
             };
             match claim::claim(db, claimant).await? {
-                Claim::Taken(claimed) => return Ok(Some(*claimed)),
+                Claim::Taken(claimed) => {
+                    self.base.measures.claimed(&claimed);
+                    return Ok(Some(*claimed));
+                }
                 Claim::Empty => return Ok(None),
                 Claim::Blocked { limited_type: Some(kind), .. } => skip_types.push(kind),
                 Claim::Blocked { run_id, .. } => skip_runs.push(run_id),
@@ -246,7 +250,7 @@ impl Worker {
             }
         });
         let audit = self.finish_audit(run, spec, failed.as_ref(), took);
-        let outcome = if failed.is_some() { "failed" } else { "succeeded" };
+        let outcome = if failed.is_some() { Outcome::Failed } else { Outcome::Succeeded };
         let ending = match failed {
             None => Ending::Succeeded,
             // What it says on its way out is about the cancellation, not about a fault.
@@ -255,11 +259,12 @@ impl Worker {
         };
         run.write(|| work::finish(&self.base.db, run.lease(), &ending, audit.clone()).boxed())
             .await?;
+        self.base.measures.ended(spec.kind, outcome, took);
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             run.id = facts.id,
             run.kind = spec.kind,
-            outcome,
+            outcome = outcome.as_str(),
             duration_ms,
             "A run ended."
         );

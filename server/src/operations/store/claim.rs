@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     super::{
+        measures::waited,
         run::{Facts, Initiator},
         spec::{Catalog, Spec},
         timing,
@@ -20,6 +21,9 @@ pub struct Claimed {
     pub facts: Facts,
     pub input: Value,
     pub input_version: i64,
+    pub queue: String,
+    /// Microseconds from the time that it was due, or went back into the queue.
+    pub waited: i64,
     /// What an earlier attempt did.
     pub steps: Vec<StepRow>,
     pub lines: i64,
@@ -94,6 +98,8 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
     let claimed = Claimed {
         input: read_json(&row, "input")?,
         input_version: row.i64("input_version")?,
+        queue: row.text("queue")?,
+        waited: waited(now, row.micros("scheduled_at")?, row.opt_micros("queued_at")?),
         steps: steps(&mut tx, facts.id).await?,
         lines: lines(&mut tx, facts.id).await?,
         lease,
@@ -108,7 +114,7 @@ fn candidate(dialect: Dialect, who: &Claimant<'_>, now: Micros) -> Sql {
     let types = who.catalog.kinds().filter(|kind| !who.skip_types.iter().any(|t| t == kind));
     let mut sql = Sql::new(
         "SELECT id, workspace_id, tenant_id, type, target, attempt, initiator_kind, \
-         initiator_id, initiator_name, input, input_version FROM operation_runs \
+         initiator_id, initiator_name, input, input_version, queue, scheduled_at, queued_at FROM operation_runs \
          WHERE status = 'queued' AND scheduled_at <= ",
     )
     .arg(now)
