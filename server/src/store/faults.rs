@@ -21,6 +21,8 @@ pub enum Fault {
     Delay(Duration),
     /// The statement is done, the connection breaks before its answer arrives.
     LoseAnswer,
+    /// The statement is done, its answer waits.
+    DelayAnswer(Duration),
 }
 
 /// A plan of faults and a count of statements; clones share both.
@@ -31,6 +33,7 @@ pub struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     seen: u64,
     at: BTreeMap<u64, Fault>,
+    cut: bool,
 }
 
 impl Faults {
@@ -58,11 +61,31 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).seen
     }
 
+    /// From now on nothing reaches the database, until [`Faults::mend`].
+    pub fn cut(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cut = true;
+    }
+
+    pub fn mend(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cut = false;
+    }
+
+    /// How many planned faults did not happen yet.
+    pub fn pending(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).at.len()
+    }
+
+    /// Forgets what is planned and did not happen.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).at.clear();
+    }
+
     fn next(&self) -> Option<Fault> {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plan.seen += 1;
         let seen = plan.seen;
-        plan.at.remove(&seen)
+        let planned = plan.at.remove(&seen);
+        if plan.cut { Some(Fault::Fail) } else { planned }
     }
 }
 
@@ -82,6 +105,11 @@ pub(super) async fn under<T>(
         Some(Fault::LoseAnswer) => {
             statement.await?;
             Err(broken())
+        }
+        Some(Fault::DelayAnswer(duration)) => {
+            let answer = statement.await;
+            db.clock().sleep(duration).await;
+            answer
         }
     }
 }
