@@ -34,6 +34,23 @@ struct Plan {
     seen: u64,
     at: BTreeMap<u64, Fault>,
     cut: bool,
+    waiting: usize,
+}
+
+/// A delay that goes on; a statement that is given up is not waited for any more.
+struct Waiting<'a>(&'a Faults);
+
+impl<'a> Waiting<'a> {
+    fn begin(faults: &'a Faults) -> Self {
+        faults.0.lock().unwrap_or_else(PoisonError::into_inner).waiting += 1;
+        Self(faults)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).waiting -= 1;
+    }
 }
 
 impl Faults {
@@ -70,9 +87,9 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).cut = false;
     }
 
-    /// How many planned faults did not happen yet.
-    pub fn pending(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).at.len()
+    /// How many statements stand in a delay.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting
     }
 
     /// Forgets what is planned and did not happen.
@@ -94,12 +111,13 @@ pub(super) async fn under<T>(
     db: &Db,
     statement: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match db.0.faults.as_ref().and_then(Faults::next) {
+    let Some(faults) = &db.0.faults else { return statement.await };
+    match faults.next() {
         None => statement.await,
         Some(Fault::Fail) => Err(broken()),
         Some(Fault::Lock) => Err(StoreError::Locked("on purpose".to_owned())),
         Some(Fault::Delay(duration)) => {
-            db.clock().sleep(duration).await;
+            wait(db, faults, duration).await;
             statement.await
         }
         Some(Fault::LoseAnswer) => {
@@ -108,10 +126,15 @@ pub(super) async fn under<T>(
         }
         Some(Fault::DelayAnswer(duration)) => {
             let answer = statement.await;
-            db.clock().sleep(duration).await;
+            wait(db, faults, duration).await;
             answer
         }
     }
+}
+
+async fn wait(db: &Db, faults: &Faults, duration: Duration) {
+    let _waiting = Waiting::begin(faults);
+    db.clock().sleep(duration).await;
 }
 
 fn broken() -> StoreError {
