@@ -149,6 +149,10 @@ impl Timer {
         if !lapse::has_lapsed(db, db.now().await?).await? {
             return Ok(());
         }
+        let mut tx = db.begin().await?;
+        let now = tx.now().await?;
+        lapse::pull_in(&mut tx, now).await?;
+        tx.commit(Vec::new()).await?;
         let mut after = 0;
         loop {
             let mut tx = db.begin().await?;

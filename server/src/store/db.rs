@@ -129,8 +129,11 @@ impl Db {
 
     /// The database's clock: what replicas share. SQLite's is this machine's, and so ours.
     pub async fn now(&self) -> Result<Micros, StoreError> {
-        if self.dialect() == Dialect::Sqlite || self.0.clock.is_manual() {
+        if self.dialect() == Dialect::Sqlite {
             return Ok(self.0.clock.now());
+        }
+        if let Some(held) = self.0.clock.held() {
+            return Ok(held);
         }
         let sql = Sql::new("SELECT ").push(self.dialect().now()).push(" AS now");
         self.fetch_one(sql).await?.micros("now")

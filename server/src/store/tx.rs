@@ -108,8 +108,10 @@ impl Tx {
             return Ok(now);
         }
         let clock = &self.db.0.clock;
-        let now = if self.dialect() == Dialect::Sqlite || clock.is_manual() {
+        let now = if self.dialect() == Dialect::Sqlite {
             clock.now()
+        } else if let Some(held) = clock.held() {
+            held
         } else {
             let sql = Sql::new("SELECT ").push(self.dialect().now()).push(" AS now");
             self.fetch_one(sql).await?.micros("now")?

@@ -2,7 +2,16 @@
 
 mod causes;
 mod detail;
+#[path = "../doomed/mod.rs"]
+mod doomed;
+
+mod clocks;
+mod contention;
+mod crash;
 mod engine;
+mod faults;
+mod fences;
+mod invariants;
 mod kit;
 mod lists;
 mod open_work;
@@ -16,3 +25,6 @@ mod self_check;
 mod stuck_list;
 mod triage;
 mod verify;
+mod outage;
+mod self_check;
+mod trial;
