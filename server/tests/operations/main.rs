@@ -1,13 +1,13 @@
 //! The run engine and its lists, on both engines of the store.
 
-mod causes;
-mod detail;
 #[path = "../doomed/mod.rs"]
 mod doomed;
 
+mod causes;
 mod clocks;
 mod contention;
 mod crash;
+mod detail;
 mod engine;
 mod faults;
 mod fences;
@@ -15,6 +15,7 @@ mod invariants;
 mod kit;
 mod lists;
 mod open_work;
+mod outage;
 mod presence;
 mod progress;
 mod prune;
@@ -23,8 +24,6 @@ mod saved_views;
 mod schedules;
 mod self_check;
 mod stuck_list;
+mod trial;
 mod triage;
 mod verify;
-mod outage;
-mod self_check;
-mod trial;
