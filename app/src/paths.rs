@@ -80,6 +80,12 @@ pub mod route {
     pub const API_OPERATION_COUNTS: &str = "/api/v1/operations/counts";
     pub const API_SAVED_VIEWS: &str = "/api/v1/saved-views";
     pub const API_SAVED_VIEW: &str = "/api/v1/saved-views/{id}";
+    pub const API_OPEN_WORK: &str = "/api/v1/open-work";
+    pub const RUNBOOK: &str = "/system/ops/runbooks/{type}";
+    pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
+    pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
+    pub const API_RUNBOOK_VERSIONS: &str = "/api/v1/runbooks/{type}/versions";
+    pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }
@@ -141,6 +147,43 @@ pub fn api_operation(id: i64) -> String {
 
 pub fn runbooks() -> String {
     under(route::RUNBOOKS)
+}
+
+/// Every failure, newest first.
+pub fn failures_all() -> String {
+    under("/system/ops/failures")
+}
+
+/// The failures of one cause.
+pub fn failures_of_cause(fingerprint: &str, workspace_id: i64) -> String {
+    let fingerprint = crate::list::percent(fingerprint);
+    format!("{}?fingerprint={fingerprint}&workspace_id={workspace_id}", failures_all())
+}
+
+/// Runs of one type that do not move for one reason.
+pub fn stuck_of_class(class: &str, kind: &str, workspace_id: i64) -> String {
+    let kind = crate::list::percent(kind);
+    let filters = format!("stuck_class={class}&type={kind}&workspace_id={workspace_id}");
+    format!("{}?{filters}", under("/system/ops/stuck"))
+}
+
+/// The page of a type, in a workspace; without one, in the reader's first.
+pub fn runbook(kind: &str, workspace_id: Option<i64>) -> String {
+    let path = under(&route::RUNBOOK.replace("{type}", &crate::list::percent(kind)));
+    match workspace_id {
+        Some(id) => format!("{path}?workspace_id={id}"),
+        None => path,
+    }
+}
+
+/// A version that a workspace wrote, with what it changed.
+pub fn runbook_version(kind: &str, workspace_id: i64, version: i64) -> String {
+    format!("{}&version={version}#versions", runbook(kind, Some(workspace_id)))
+}
+
+/// Where a type's start form stands.
+pub fn start_form(kind: &str, workspace_id: Option<i64>) -> String {
+    format!("{}#start", runbook(kind, workspace_id))
 }
 
 pub fn tasks() -> String {

@@ -6,7 +6,7 @@ use app::{identity::Capability, paths::route};
 use crate::{
     api, events,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
-    operations::{forms, view_forms},
+    operations::{forms, runbook_forms, view_forms},
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
@@ -24,6 +24,8 @@ const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsMa
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
 
+const WRITES_RUNBOOKS: Access =
+    Needs(&[Capability::AccessSystemPanel, Capability::OperationsView, Capability::RunbooksManage]);
 /// Who decides about operations also sees them.
 const TRIAGES: Access = Needs(&[
     Capability::AccessSystemPanel,
@@ -38,8 +40,9 @@ pub fn all() -> Routes {
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
         .get(assets::ROUTE, Public, assets::serve)
-        // Leads on to what the caller may see.
+        // Each source of open work is asked only for those who hold what it needs.
         .page(route::HOME, SignedIn)
+        .get(route::API_OPEN_WORK, SignedIn, api::home::open_work)
         // Each event is filtered by what the caller may see.
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
@@ -91,10 +94,18 @@ fn operations(routes: Routes) -> Routes {
         .page(route::RUNBOOKS, SYSTEM)
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
+        .page(route::RUNBOOK, SYSTEM)
+        // Saving asks for platform.runbooks.manage, starting for the type's own capability.
+        .post(route::RUNBOOK, SYSTEM, runbook_forms::runbook)
+        .get(route::API_RUNBOOKS, SYSTEM, api::runbooks::list)
+        .get(route::API_RUNBOOK, SYSTEM, api::runbooks::get)
+        .put(route::API_RUNBOOK, WRITES_RUNBOOKS, api::runbooks::save)
+        .get(route::API_RUNBOOK_VERSIONS, SYSTEM, api::runbooks::versions)
         .server_fn("/api/ui/operations/newer", SYSTEM)
         .get(route::API_OPERATIONS, SYSTEM, api::lists::runs)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
+        .get(route::API_OPERATION_WORKERS, SYSTEM, api::workers::list)
         .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
         .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
         .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)

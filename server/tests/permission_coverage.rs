@@ -205,6 +205,7 @@ const PUBLIC: &[&str] = &[
 /// One's own, or what concerns nobody.
 const SIGNED_IN: &[&str] = &[
     "GET /",
+    "GET /api/v1/open-work",
     "GET /events/stream",
     "GET /api/openapi.json",
     "GET /api/schemas/{file}",
@@ -227,6 +228,7 @@ const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/api/v1/operations", VIEW_ONLY),
     ("/api/v1/saved-views", VIEW_ONLY),
     ("/api/ui/operations/", VIEW_ONLY),
+    ("/api/v1/runbooks", VIEW_ONLY),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
 ];

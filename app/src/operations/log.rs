@@ -5,6 +5,8 @@
 //! turn the direction of writing, and anything else that makes text look like what it is not; [`shown`] makes
 //! all of that visible. Knows no page and no store.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 /// Lines that a page shows at first, and that one call answers when nothing else is asked.
@@ -54,7 +56,10 @@ pub fn shown(line: &str) -> String {
             '\r' if rest.starts_with('\n') => {}
             '\0'..='\u{1f}' => out.push(picture(c)),
             '\u{7f}' => out.push('\u{2421}'),
-            c if is_unseen(c) => out.push_str(&format!("‹U+{:04X}›", u32::from(c))),
+            c if is_unseen(c) => {
+                // Writing into a string cannot fail.
+                let _ = write!(out, "‹U+{:04X}›", u32::from(c));
+            }
             c => out.push(c),
         }
     }

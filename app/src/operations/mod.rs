@@ -8,6 +8,8 @@ pub mod filters;
 #[cfg(feature = "ssr")]
 mod follow;
 #[cfg(feature = "ssr")]
+pub mod inputs;
+#[cfg(feature = "ssr")]
 pub mod lineage;
 #[cfg(feature = "ssr")]
 pub mod lists;
@@ -18,6 +20,8 @@ pub mod model;
 pub mod pages;
 pub mod parts;
 #[cfg(feature = "ssr")]
+pub mod runbooks;
+#[cfg(feature = "ssr")]
 pub mod saved_views;
 #[cfg(feature = "ssr")]
 mod service;
@@ -27,6 +31,8 @@ pub mod since;
 pub mod stuck;
 #[cfg(feature = "ssr")]
 pub mod triage;
+#[cfg(feature = "ssr")]
+pub mod workers;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

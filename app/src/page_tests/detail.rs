@@ -219,9 +219,10 @@ async fn the_difference_from_the_last_success_is_told_or_its_absence() {
             "1.0 s → 1 min 30 s, 90 times as long",
         ],
     );
-    for (found, said) in
-        [(Found::NoneKept, "never succeeded on this target"), (Found::NoneNear, "last 1,000 runs")]
-    {
+    for (found, said) in [
+        (Found::NoneKept, "had not succeeded on this target"),
+        (Found::NoneNear, "the 1,000 runs of this type"),
+    ] {
         shown.since_last_success = SinceLastSuccess::nothing(found);
         world.detail = Some(shown.clone());
         has(&page(&world, "/system/ops/runs/7").await, &[said]);
@@ -231,7 +232,7 @@ async fn the_difference_from_the_last_success_is_told_or_its_absence() {
 #[tokio::test]
 async fn the_runbook_begins_on_the_page() {
     let html = page(&shows(run(7, "Self-check", None)), "/system/ops/runs/7").await;
-    has(&html, &["Look at the <em>disk</em> first.", "Whole runbook"]);
+    has(&html, &["Look at the <em>disk", "Whole runbook"]);
     assert!(!html.contains("<p>No.</p>"));
     let mut unknown = run(7, "Gone", None);
     unknown.kind = "gone.type".to_owned();

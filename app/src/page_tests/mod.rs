@@ -2,7 +2,9 @@
 
 mod audit;
 mod detail;
+mod home;
 mod identity;
 mod kit;
 mod lists;
 mod pages;
+mod runbooks;

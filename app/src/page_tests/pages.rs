@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use super::kit::{caller, detail, draw, page, request, routes, run, step, world};
 use crate::{
-    error::{ApiError, Conflict, Dependency},
+    error::{ApiError, Dependency},
     identity::Capability,
     list::Searched,
     operations::model::{Outcome, Status, StepStatus},
     paths::route,
-    request::{Flash, RefusedForm},
 };
 
-const HOSTILE: &[&str] = &[
+pub const HOSTILE: &[&str] = &[
     "</title><script>alert(1)</script>",
     "</textarea><script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
@@ -29,6 +28,7 @@ fn the_router_knows_the_paths_and_no_other() {
         route::FAILURES,
         route::STUCK,
         route::RUNBOOKS,
+        route::RUNBOOK,
         route::AUDIT,
         route::AUDIT_ENTRY,
         route::TASKS,
@@ -43,12 +43,6 @@ fn the_router_knows_the_paths_and_no_other() {
         route::ACCOUNT,
     ];
     assert_eq!(known, named.into_iter().collect());
-}
-
-#[tokio::test]
-async fn the_start_page_leads_to_the_operations() {
-    let drawn = draw(&world(vec![]), request("/")).await;
-    assert_eq!((drawn.status, drawn.location.as_deref()), (303, Some(route::RUNS)));
 }
 
 #[tokio::test]
@@ -154,34 +148,6 @@ async fn the_detail_tells_what_happened_and_what_is_not_there() {
 }
 
 #[tokio::test]
-async fn runbooks_start_for_those_who_may_and_say_what_is_missing() {
-    let mut world = world(vec![]);
-    let mut asked = request("/system/ops/runbooks");
-    asked.flash = Some(Flash::OperationStarted(48_212));
-    let drawn = draw(&world, asked).await;
-    assert!(
-        drawn.html.contains("<input type=\"hidden\" name=\"type\" value=\"system.self_check\"")
-    );
-    assert!(drawn.html.contains("href=\"/system/ops/runs/48212\""));
-    assert!(drawn.html.contains("&lt;script&gt;alert(1)"), "a runbook's raw HTML is text");
-
-    world.catalog[0].startable = false;
-    let drawn = draw(&world, request("/system/ops/runbooks")).await;
-    assert!(drawn.html.contains("platform.operations.manage"));
-    assert!(!drawn.main().contains("<form"), "what may not be done is absent");
-
-    let mut asked = request("/system/ops/runbooks");
-    asked.refused = Some(RefusedForm {
-        form: "start",
-        values: vec![("type".to_owned(), "no.such".to_owned())],
-        error: ApiError::Conflict(Conflict::AlreadyActive),
-    });
-    let drawn = draw(&world, asked).await;
-    assert_eq!(drawn.status, 409);
-    assert!(drawn.html.contains("already active"));
-}
-
-#[tokio::test]
 async fn an_error_has_its_status_its_sentence_and_a_way_out() {
     let errors = [
         (ApiError::Forbidden(Capability::OperationsView), "platform.operations.view"),
@@ -248,4 +214,20 @@ async fn very_long_words_are_cut_or_wrapped_but_drawn() {
     assert_eq!(draw(&world, request("/system/ops/runs")).await.status, 200);
     let detail = draw(&world, request("/system/ops/runs/7")).await;
     assert!(detail.html.contains("4000 of 10000 characters"));
+}
+
+#[tokio::test]
+async fn who_works_on_operations_stands_beside_the_tasks() {
+    let mut world = world(vec![]);
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert_eq!(drawn.status, 200);
+    for told in ["ops-1:4711", "system, upkeep", "1 alive", "7 s ago"] {
+        assert!(drawn.main().contains(told), "{told} is missing in {}", drawn.main());
+    }
+    world.workers[0].alive = false;
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("0 alive") && drawn.main().contains("gone"), "{}", drawn.main());
+    world.workers.clear();
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("operations wait until a console runs with workers"));
 }

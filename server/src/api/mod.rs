@@ -4,13 +4,16 @@
 pub mod audit;
 pub mod follow;
 pub mod grants;
+pub mod home;
 pub mod keys;
 pub mod lists;
 pub mod openapi;
 pub mod operations;
 pub mod people;
+pub mod runbooks;
 pub mod saved_views;
 pub mod schemas;
 pub mod session;
 pub mod triage;
+pub mod workers;
 pub mod workspaces;

@@ -20,6 +20,7 @@ use axum::{
     response::Response,
 };
 
+use super::runbook_forms::led_to;
 use crate::{
     console::Console,
     identity::Asking,
@@ -40,14 +41,11 @@ pub async fn start(
     let malformed = || ApiError::invalid("body", Rule::Malformed { expected: Expected::Utf8 });
     let values = query::pairs(std::str::from_utf8(&body).map_err(|_| malformed())?)?;
     let started = match read(&values) {
-        Ok(request) => console.operations.start(&caller, request, None).await,
+        Ok((request, key)) => console.operations.start(&caller, request, key.as_deref()).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok(started) => {
-            let id = started.run.id;
-            Ok(pages::go(console, &paths::run(id), Flash::OperationStarted(id)))
-        }
+        Ok(started) => Ok(led_to(console, &started)),
         Err(error) => {
             let refused = RefusedForm { form: START, values, error };
             pages::render_refused(console, &arrival, refused).await
@@ -55,14 +53,15 @@ pub async fn start(
     }
 }
 
-/// The form has one field.
-fn read(values: &[(String, String)]) -> Result<StartOperation, ApiError> {
+/// The form has the type, and a key that makes two clicks one operation.
+fn read(values: &[(String, String)]) -> Result<(StartOperation, Option<String>), ApiError> {
     let mut violations: Vec<Violation> = Vec::new();
-    let mut kind = None;
+    let (mut kind, mut form_key) = (None, None);
     for (key, value) in values {
         match key.as_str() {
             "type" if kind.is_none() => kind = Some(value.clone()),
-            "type" => violations.push(Violation::new(key, Rule::Repeated)),
+            "key" if form_key.is_none() => form_key = Some(value.clone()),
+            "type" | "key" => violations.push(Violation::new(key, Rule::Repeated)),
             _ => violations.push(Violation::new(key, Rule::UnknownField)),
         }
     }
@@ -71,15 +70,18 @@ fn read(values: &[(String, String)]) -> Result<StartOperation, ApiError> {
         violations.push(Violation::new("type", Rule::Required));
     }
     match kind {
-        Some(kind) if violations.is_empty() => Ok(StartOperation {
-            kind,
-            input: serde_json::Value::Null,
-            workspace_id: None,
-            tenant_id: None,
-            target: None,
-            priority: None,
-            scheduled_at: None,
-        }),
+        Some(kind) if violations.is_empty() => {
+            let request = StartOperation {
+                kind,
+                input: serde_json::Value::Null,
+                workspace_id: None,
+                tenant_id: None,
+                target: None,
+                priority: None,
+                scheduled_at: None,
+            };
+            Ok((request, form_key))
+        }
         _ => Err(ApiError::Invalid(violations)),
     }
 }

@@ -4,9 +4,11 @@
 //! Every write goes through the lease: who lost it cannot write, and is told so. Must not decide how a run
 //! ends; that is `worker`'s.
 
+mod lines;
+mod progress;
+
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     future::Future,
     sync::{
         Arc,
@@ -15,13 +17,14 @@ use std::{
     time::Duration,
 };
 
-use app::operations::{log::Level, model::StepStatus};
+use app::operations::model::StepStatus;
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+use self::progress::Reported;
 use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
@@ -100,6 +103,7 @@ struct Shared {
     book: Mutex<Book>,
     /// Rung by lines that nobody was told of.
     silent_lines: Notify,
+    reported: Mutex<Reported>,
     hidden: Vec<String>,
 }
 
@@ -111,12 +115,16 @@ struct Book {
     lines: i64,
     /// When it was last told that there are new lines; monotonic.
     told_at: Option<Duration>,
+    /// There are lines that nobody was told of.
+    untold: bool,
 }
 
 /// All that a handle is made of.
 pub(super) struct Opening {
     pub facts: Facts,
     pub lease: Lease,
+    /// When the claim was asked for, by the monotonic clock: its lease runs from then at the earliest.
+    pub confirmed_at: Duration,
     pub db: Db,
     pub clock: Clock,
     pub stopping: CancellationToken,
@@ -136,7 +144,7 @@ impl Run {
     pub(super) fn open(opening: Opening) -> Self {
         let next_position = opening.earlier.iter().map(|step| step.position).max().unwrap_or(0) + 1;
         let earlier = opening.earlier.into_iter().map(|step| (step.name.clone(), step)).collect();
-        let confirmed = AtomicU64::new(micros(opening.clock.monotonic()));
+        let confirmed = AtomicU64::new(micros(opening.confirmed_at));
         Self(Arc::new(Shared {
             facts: opening.facts,
             lease: opening.lease,
@@ -148,8 +156,15 @@ impl Run {
             yields: opening.yields,
             yielded: AtomicBool::new(false),
             confirmed,
-            book: Mutex::new(Book { earlier, next_position, lines: opening.lines, told_at: None }),
+            book: Mutex::new(Book {
+                earlier,
+                next_position,
+                lines: opening.lines,
+                told_at: None,
+                untold: false,
+            }),
             silent_lines: Notify::new(),
+            reported: Mutex::default(),
             hidden: opening.hidden,
         }))
     }
@@ -201,75 +216,6 @@ impl Run {
     async fn cut_short(&self) {
         self.0.cancel.cancelled().await;
         self.0.clock.sleep(timing::STEP_CANCEL_GRACE).await;
-    }
-
-    /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
-    pub async fn log(&self, line: impl Into<String>) -> Result<(), Failure> {
-        self.line(Level::Info, line.into()).await
-    }
-
-    /// A line about what a reader should look at, though the work goes on.
-    pub async fn warn(&self, line: impl Into<String>) -> Result<(), Failure> {
-        self.line(Level::Warn, line.into()).await
-    }
-
-    /// A line about what went wrong.
-    pub async fn error(&self, line: impl Into<String>) -> Result<(), Failure> {
-        self.line(Level::Error, line.into()).await
-    }
-
-    async fn line(&self, level: Level, line: String) -> Result<(), Failure> {
-        let (number, tells) = {
-            let mut book = self.0.book.lock().await;
-            book.lines += 1;
-            (book.lines, book.lines <= timing::LOG_LINES_MAX && self.tells_now(&mut book))
-        };
-        let (level, text) = match number.cmp(&timing::LOG_LINES_MAX) {
-            std::cmp::Ordering::Less => (level, self.presentable(&line, timing::LOG_LINE_MAX)),
-            std::cmp::Ordering::Equal => {
-                (Level::Warn, "The log is full; later lines are dropped.".to_owned())
-            }
-            std::cmp::Ordering::Greater => return Ok(()),
-        };
-        self.write(|| {
-            let line = held::Line { number, level, text: &text };
-            async move { held::log(&self.0.db, &self.0.lease, &line, tells).await }.boxed()
-        })
-        .await?;
-        if !tells {
-            // After the write: what is told of must be there.
-            self.0.silent_lines.notify_one();
-        }
-        Ok(())
-    }
-
-    /// Whether it is time to say that there are new lines: at most once in [`timing::LOG_NEWS`].
-    fn tells_now(&self, book: &mut Book) -> bool {
-        let now = self.0.clock.monotonic();
-        let tells = book.told_at.is_none_or(|at| now.saturating_sub(at) >= timing::LOG_NEWS);
-        if tells {
-            book.told_at = Some(now);
-        }
-        tells
-    }
-
-    /// Tells of lines that were written in silence, soon after: to be driven beside the work. News that cannot
-    /// be told harms no run.
-    pub(super) async fn tell_of_lines(&self) -> Infallible {
-        loop {
-            self.0.silent_lines.notified().await;
-            let told_at = self.0.book.lock().await.told_at.unwrap_or_default();
-            let since = self.0.clock.monotonic().saturating_sub(told_at);
-            self.0.clock.sleep(timing::LOG_NEWS.saturating_sub(since)).await;
-            let is_due = self.tells_now(&mut *self.0.book.lock().await);
-            // Otherwise a later line told of all before it.
-            if is_due
-                && let Err(failure) =
-                    self.write(|| held::tell_lines(&self.0.db, &self.0.lease).boxed()).await
-            {
-                tracing::warn!(run.id = self.0.facts.id, %failure, "New log lines could not be told of.");
-            }
-        }
     }
 
     async fn enter<T: DeserializeOwned>(
@@ -373,6 +319,18 @@ impl Run {
     pub(super) fn unconfirmed_for(&self) -> Duration {
         let confirmed = Duration::from_micros(self.0.confirmed.load(Ordering::Relaxed));
         self.0.clock.monotonic().saturating_sub(confirmed)
+    }
+
+    /// Ends when the lease was not confirmed for so long that another worker may hold the run soon, also when
+    /// the database neither answers nor refuses.
+    pub(super) async fn silence(&self) {
+        loop {
+            let left = timing::GIVE_UP.saturating_sub(self.unconfirmed_for());
+            if left.is_zero() {
+                return self.0.lost.cancel();
+            }
+            self.0.clock.sleep(left).await;
+        }
     }
 
     /// Another worker holds this run, or may.

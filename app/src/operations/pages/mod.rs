@@ -9,10 +9,14 @@ mod run_log;
 mod run_parts;
 mod run_runbook;
 mod run_since;
+mod runbook;
+mod runbook_text;
 mod runbooks;
 mod runs;
+mod start_form;
 mod view_menu;
 
 pub use run::RunPage;
+pub use runbook::RunbookPage;
 pub use runbooks::RunbooksPage;
 pub use runs::{FailuresPage, RunsPage, StuckPage};

@@ -151,12 +151,12 @@ fn content(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyVi
                     <InputCard run=run.clone() />
                 </section>
             </div>
-            <section id=ASIDE class="stack" data-topics=events::OPERATIONS>
+            <aside id=ASIDE class="stack" data-topics=events::OPERATIONS>
                 <FactsCard run=run.clone() clock=clock.clone() />
                 <LineageCard id=run.id lineage clock=clock.clone() />
                 <RunbookCard text=runbook />
                 <AuditPanel content=audit clock=clock.clone() />
-            </section>
+            </aside>
         </div>
     }
     .into_any()

@@ -73,9 +73,10 @@ fn drawn(id: i64, content: &LogContent, clock: &Clockface) -> AnyView {
     let LogContent { page, before } = content;
     let ends = page.lines.first().map(|line| line.seq).zip(page.lines.last().map(|line| line.seq));
     let place = ends.map(|(first, last)| place_words(first, last));
-    let whole = (page.last_seq > 0).then(|| {
+    let may_have = page.last_seq > 0 || page.status != Status::Completed;
+    let whole = may_have.then(|| {
         view! {
-            " · "
+            " "
             <a href=paths::run_log(id) download="">
                 "whole log"
             </a>

@@ -19,10 +19,10 @@ pub fn SinceCard(since: SinceLastSuccess, clock: Clockface) -> impl IntoView {
     let remark = since.run.as_ref().map(|run| remark(run, &clock));
     let body = match since.found {
         Found::NoneKept => said(
-            "There is no success to compare with: this type never succeeded on this target, or the run was kept long enough and pruned.",
+            "There is no earlier success to compare with: this type had not succeeded on this target before, or that run was kept long enough and pruned.",
         ),
         Found::NoneNear => said(
-            "There is no success to compare with among the last 1,000 runs of this type; older ones were not looked at.",
+            "There is no success to compare with among the 1,000 runs of this type before this one; older ones were not looked at.",
         ),
         Found::Success if since.is_same() => {
             said("Nothing that we can see: the same input, the same steps, about the same times.")

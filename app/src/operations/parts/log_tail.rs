@@ -47,6 +47,8 @@ pub fn LogTail(
             let search = search.with_value(Rc::clone);
             tail.last.set(lines::last_seq());
             follow(&tail, &search);
+            // What came between the drawing of the page and now.
+            ask(&tail, &search);
             lines::on_end(move || tail.seen());
         }
     });

@@ -1,6 +1,8 @@
 //! The log's lines in the document: drawn by the server at first, added to and searched by the island. Every text
 //! goes in as text, never as markup.
 
+use std::fmt::Write as _;
+
 use leptos::prelude::document;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Element, HtmlElement, NodeList, ScrollIntoViewOptions, ScrollLogicalPosition};
@@ -203,7 +205,9 @@ pub fn as_text() -> String {
             let part = line.query_selector(name).ok().flatten();
             part.and_then(|part| part.text_content()).unwrap_or_default()
         };
-        text.push_str(&format!("{at} {:<5} {}\n", word("b"), word("bdi").replace('\n', "\n    ")));
+        let words = word("bdi").replace('\n', "\n    ");
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{at} {:<5} {words}", word("b"));
     }
     text
 }

@@ -130,6 +130,13 @@ pub enum Requested {
     Moved,
 }
 
+/// Waits for whoever writes about a run, and keeps them out: in the order in which workers take the two rows, lease
+/// then run, so that nobody waits for the other.
+async fn hold_lease(tx: &mut Tx, run_id: i64) -> Result<(), StoreError> {
+    let sql = Sql::new("UPDATE operation_leases SET expires_at = expires_at WHERE run_id = ");
+    tx.execute(sql.arg(run_id)).await.map(drop)
+}
+
 /// Asks the worker to end a run; ends it when its lease has lapsed and nobody is left to ask.
 pub async fn cancel_running(
     tx: &mut Tx,
@@ -137,6 +144,7 @@ pub async fn cancel_running(
     caller: &Caller,
     now: Micros,
 ) -> Result<Requested, StoreError> {
+    hold_lease(tx, run.id).await?;
     let sql = as_seen(by(caller, now), run.id, &run.seen).push(" AND cancel_requested_at IS NULL");
     if tx.execute(sql).await? == 0 {
         return Ok(Requested::Moved);
@@ -156,7 +164,7 @@ pub async fn cancel_running(
 /// Ends a run whose worker has not followed the request for a minute: its lease goes, and with it the right to write.
 pub async fn end_anyway(tx: &mut Tx, run: &Subject, now: Micros) -> Result<bool, StoreError> {
     let asked_before = now.plus(-timing::micros(timing::CANCEL_IGNORED));
-    // The row itself is the lock against the worker's own ending.
+    hold_lease(tx, run.id).await?;
     let sql = Sql::new("UPDATE operation_runs SET status = 'running'");
     let sql = as_seen(sql, run.id, &run.seen)
         .push(" AND cancel_requested_at IS NOT NULL AND cancel_requested_at <= ")
