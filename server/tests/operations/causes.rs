@@ -9,7 +9,10 @@ use app::{
         lists::FailureGroup,
     },
 };
-use server::store::{Db, Sql, Value, testing};
+use server::{
+    operations::seeding,
+    store::{Db, Sql, Value, testing},
+};
 
 use super::kit::Kit;
 
@@ -150,5 +153,36 @@ async fn failed_runs_are_one_line_that_leads_to_them() {
         let failures = failures.expect("a list");
         let ids: Vec<i64> = failures.items.iter().map(|row| row.run.id).collect();
         assert_eq!((ids, failures.total), (vec![second, first], 2));
+    }
+}
+
+/// Over many failures in twenty workspaces, by what the rows themselves say.
+#[tokio::test]
+async fn the_lines_say_what_the_rows_say() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 2_000).await.expect("rows");
+        let sql = Sql::new(
+            "SELECT error_fingerprint, COUNT(*) AS n, MAX(id) AS newest, MAX(completed_at) AS last \
+             FROM operation_runs WHERE outcome = 'failed' AND workspace_id IN (3, 4, 5) \
+             GROUP BY error_fingerprint ORDER BY last DESC, error_fingerprint",
+        );
+        let rows = kit.db.fetch_all(sql).await.expect("rows");
+        let really: Vec<(String, i64, i64)> = rows
+            .iter()
+            .map(|row| {
+                let number = |column| row.i64(column).expect("a number");
+                let fingerprint = row.text("error_fingerprint").expect("a text");
+                (fingerprint, number("n"), number("newest"))
+            })
+            .collect();
+        let reach = Reach::Workspaces([3, 4, 5].into());
+        let narrow = testing::caller("n", vec![(Capability::OperationsView, reach)]);
+        let narrow = permit::<View>(&narrow).await.expect("may");
+        let page = groups(&kit, &narrow, &[("page_size", "100")]).await;
+        let said: Vec<(String, i64, i64)> =
+            page.items.into_iter().map(|g| (g.fingerprint, g.failures, g.last_run_id)).collect();
+        assert!(said.len() > 10);
+        assert_eq!(said, really);
     }
 }

@@ -26,8 +26,8 @@ pub fn view_menu(frame: &Frame<'_>, content: &Content) -> AnyView {
             let items = views.into_iter().map(|view| item(frame, view, &current, refused));
             let items = items.collect_view();
             view! {
-                <h3>{title}</h3>
-                <ul class="plain stack tight">{items}</ul>
+                <p class="faint">{title}</p>
+                <ul class="plain stack tight" aria-label=title>{items}</ul>
             }
         })
     };
