@@ -85,6 +85,7 @@ pub mod route {
     pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
     pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
     pub const API_RUNBOOK_VERSIONS: &str = "/api/v1/runbooks/{type}/versions";
+    pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }

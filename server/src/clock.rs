@@ -5,7 +5,10 @@
 #![expect(clippy::disallowed_methods, reason = "this is where time comes from")]
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,7 +23,21 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System { started: Instant },
-    Manual { start: Micros, now: watch::Sender<Micros> },
+    Manual { held: Held, skew: Arc<AtomicI64> },
+}
+
+/// What the hand of a test moves; all its clocks share it.
+#[derive(Clone)]
+struct Held {
+    at: watch::Sender<Moment>,
+    /// Until when each sleeper sleeps.
+    sleepers: Arc<Mutex<Vec<Duration>>>,
+}
+
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Micros,
+    monotonic: Duration,
 }
 
 impl Clock {
@@ -30,14 +47,17 @@ impl Clock {
 
     /// A clock that stands still until its [`ManualClock`] moves it.
     pub fn manual(start: Micros) -> (Self, ManualClock) {
-        let now = watch::Sender::new(start);
-        (Self(Source::Manual { start, now: now.clone() }), ManualClock(now))
+        let at = watch::Sender::new(Moment { wall: start, monotonic: Duration::ZERO });
+        let hand = ManualClock(Held { at, sleepers: Arc::default() });
+        (hand.process(0), hand)
     }
 
     pub fn now(&self) -> Micros {
         match &self.0 {
             Source::System { .. } => Micros(jiff::Timestamp::now().as_microsecond()),
-            Source::Manual { now, .. } => *now.borrow(),
+            Source::Manual { held, skew } => {
+                held.at.borrow().wall.plus(skew.load(Ordering::Relaxed))
+            }
         }
     }
 
@@ -45,36 +65,92 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
             Source::System { started } => started.elapsed(),
-            Source::Manual { start, now } => {
-                Duration::from_micros(u64::try_from(now.borrow().since(*start)).unwrap_or(0))
-            }
+            Source::Manual { held, .. } => held.at.borrow().monotonic,
         }
     }
 
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
             Source::System { .. } => tokio::time::sleep(duration).await,
-            Source::Manual { now, .. } => {
-                let mut now = now.subscribe();
-                let until = now.borrow().plus(micros(duration));
+            Source::Manual { held, .. } => {
+                let mut at = held.at.subscribe();
+                let until = at.borrow().monotonic + duration;
+                let _asleep = Asleep::new(held, until);
                 // The sender lives in `self`, so waiting cannot end with it gone.
-                let _ = now.wait_for(|at| *at >= until).await;
+                let _ = at.wait_for(|at| at.monotonic >= until).await;
             }
         }
     }
 
-    /// Whether a test holds this clock: it then stands for the database's clock too.
-    pub fn is_manual(&self) -> bool {
-        matches!(self.0, Source::Manual { .. })
+    /// What the database's clock says where a test holds it.
+    pub fn held(&self) -> Option<Micros> {
+        match &self.0 {
+            Source::System { .. } => None,
+            Source::Manual { held, .. } => Some(held.at.borrow().wall),
+        }
     }
 }
 
 /// The hand on a [`Clock::manual`]: moving it wakes those who slept until then.
-pub struct ManualClock(watch::Sender<Micros>);
+pub struct ManualClock(Held);
 
 impl ManualClock {
+    /// Time passes.
     pub fn advance(&self, by: Duration) {
-        self.0.send_modify(|now| *now = now.plus(micros(by)));
+        self.0.at.send_modify(|at| {
+            at.wall = at.wall.plus(micros(by));
+            at.monotonic += by;
+        });
+    }
+
+    /// Somebody sets the wall clock, the database's too; no time passes.
+    pub fn jump(&self, by: i64) {
+        self.0.at.send_modify(|at| at.wall = at.wall.plus(by));
+    }
+
+    /// The clock of a process whose wall clock differs from the database's by so many microseconds.
+    pub fn process(&self, skew: i64) -> Clock {
+        Clock(Source::Manual { held: self.0.clone(), skew: Arc::new(AtomicI64::new(skew)) })
+    }
+
+    /// How long until each sleeper wakes, the next one first; zero when it woke and did not run yet.
+    pub fn sleepers(&self) -> Vec<Duration> {
+        let now = self.0.at.borrow().monotonic;
+        let sleepers = self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left: Vec<_> = sleepers.iter().map(|until| until.saturating_sub(now)).collect();
+        left.sort_unstable();
+        left
+    }
+}
+
+impl Clock {
+    /// Somebody sets the wall clock of this process alone. The system's clock is not ours to set.
+    pub fn set_askew(&self, by: i64) {
+        if let Source::Manual { skew, .. } = &self.0 {
+            skew.store(by, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A sleeper, as long as it sleeps.
+struct Asleep<'a> {
+    held: &'a Held,
+    until: Duration,
+}
+
+impl<'a> Asleep<'a> {
+    fn new(held: &'a Held, until: Duration) -> Self {
+        held.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(until);
+        Self { held, until }
+    }
+}
+
+impl Drop for Asleep<'_> {
+    fn drop(&mut self) {
+        let mut sleepers = self.held.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = sleepers.iter().position(|until| *until == self.until) {
+            sleepers.swap_remove(found);
+        }
     }
 }
 
@@ -165,6 +241,21 @@ mod tests {
         sleeper.await;
         assert_eq!(clock.now(), Micros(10_001_000));
         assert_eq!(clock.monotonic(), Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_jump_of_the_wall_clock_wakes_nobody() {
+        let (clock, hand) = Clock::manual(Micros(0));
+        let mut sleeper = Box::pin(clock.sleep(Duration::from_secs(1)));
+        assert!(futures::poll!(sleeper.as_mut()).is_pending());
+        hand.jump(3_600_000_000);
+        assert!(futures::poll!(sleeper.as_mut()).is_pending());
+        assert_eq!(hand.sleepers(), [Duration::from_secs(1)]);
+        assert_eq!((clock.now(), clock.monotonic()), (Micros(3_600_000_000), Duration::ZERO));
+        let other = hand.process(-5);
+        assert_eq!((other.now(), other.held()), (Micros(3_599_999_995), clock.held()));
+        drop(sleeper);
+        assert_eq!(hand.sleepers(), [Duration::ZERO; 0]);
     }
 
     #[test]

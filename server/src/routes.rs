@@ -105,6 +105,7 @@ fn operations(routes: Routes) -> Routes {
         .get(route::API_OPERATIONS, SYSTEM, api::lists::runs)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
+        .get(route::API_OPERATION_WORKERS, SYSTEM, api::workers::list)
         .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
         .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
         .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)

@@ -31,6 +31,8 @@ pub mod since;
 pub mod stuck;
 #[cfg(feature = "ssr")]
 pub mod triage;
+#[cfg(feature = "ssr")]
+pub mod workers;
 
 #[cfg(feature = "ssr")]
 pub use enter::enter;

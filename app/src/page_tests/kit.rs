@@ -38,6 +38,7 @@ use crate::{
         since::{Found, SinceLastSuccess},
         stuck::{Budget, BudgetSource, Stuck},
         triage::Triage,
+        workers::{WorkerProcess, Workers},
     },
     request::{Assets, Banner, PageRequest, Zone},
     settings::{
@@ -62,6 +63,7 @@ pub struct World {
     pub versions: Vec<RunbookVersion>,
     pub work: OpenWork,
     pub tasks: Vec<TaskState>,
+    pub workers: Vec<WorkerProcess>,
     pub entries: Result<Page<AuditEntry>, ApiError>,
     pub counts: Counts,
     pub groups: Vec<FailureGroup>,
@@ -354,6 +356,13 @@ impl Audit for World {
     }
 }
 
+#[async_trait]
+impl Workers for World {
+    async fn workers(&self, _: &Permit<View>) -> Result<Vec<WorkerProcess>, ApiError> {
+        Ok(self.workers.clone())
+    }
+}
+
 impl Tasks for World {
     fn list(&self) -> Vec<TaskState> {
         self.tasks.clone()
@@ -420,6 +429,7 @@ pub fn routes() -> &'static [String] {
 pub async fn draw(world: &World, request: PageRequest) -> Drawn {
     let (operations, tasks, audit) = (world.clone(), world.clone(), world.clone());
     let lists = Arc::new(world.clone());
+    let workers = world.clone();
     let follow = world.clone();
     let (runbooks, home) = (world.clone(), world.clone());
     let services = move || {
@@ -431,6 +441,7 @@ pub async fn draw(world: &World, request: PageRequest) -> Drawn {
         provide_context::<Arc<dyn Home>>(Arc::new(home.clone()));
         provide_context::<Arc<dyn Audit>>(Arc::new(audit.clone()));
         provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
+        provide_context::<Arc<dyn Workers>>(Arc::new(workers.clone()));
     };
     draw_over(services, request).await
 }
@@ -611,6 +622,16 @@ pub fn world(items: Vec<OperationRun>) -> World {
         counts: Counts::default(),
         groups: Vec::new(),
         views: Vec::new(),
+        workers: vec![WorkerProcess {
+            id: "w-1".to_owned(),
+            name: "ops-1:4711".to_owned(),
+            queues: vec!["system".to_owned(), "upkeep".to_owned()],
+            workers: 4,
+            version: "0.1.0".to_owned(),
+            started_at: NOW.plus(-3600 * Micros::SECOND),
+            heartbeat_at: NOW.plus(-7 * Micros::SECOND),
+            alive: true,
+        }],
         lines: Vec::new(),
         tasks: vec![TaskState {
             name: "events.sequencer".to_owned(),

@@ -215,3 +215,19 @@ async fn very_long_words_are_cut_or_wrapped_but_drawn() {
     let detail = draw(&world, request("/system/ops/runs/7")).await;
     assert!(detail.html.contains("4000 of 10000 characters"));
 }
+
+#[tokio::test]
+async fn who_works_on_operations_stands_beside_the_tasks() {
+    let mut world = world(vec![]);
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert_eq!(drawn.status, 200);
+    for told in ["ops-1:4711", "system, upkeep", "1 alive", "7 s ago"] {
+        assert!(drawn.main().contains(told), "{told} is missing in {}", drawn.main());
+    }
+    world.workers[0].alive = false;
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("0 alive") && drawn.main().contains("gone"), "{}", drawn.main());
+    world.workers.clear();
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("operations wait until a console runs with workers"));
+}

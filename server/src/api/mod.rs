@@ -15,4 +15,5 @@ pub mod saved_views;
 pub mod schemas;
 pub mod session;
 pub mod triage;
+pub mod workers;
 pub mod workspaces;

@@ -29,7 +29,7 @@ use utoipa::{
 
 use super::{
     audit, follow, grants, home, keys, lists, operations, people, runbooks, saved_views, session,
-    triage, workspaces as places,
+    triage, workers, workspaces as places,
 };
 use crate::{
     version::Version,
@@ -52,6 +52,7 @@ use crate::{
         home::open_work,
         runbooks::list, runbooks::get, runbooks::save, runbooks::versions,
         triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
+        workers::list,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,

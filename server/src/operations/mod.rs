@@ -44,17 +44,22 @@ mod evidence;
 pub mod failure;
 pub mod follow;
 pub mod forms;
+pub mod gauges;
 mod lists;
+pub mod measures;
 mod open_work;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
+mod presence;
 pub mod probe;
 pub mod run;
 pub mod runbook_forms;
 mod runbooks;
 mod saved_views;
+pub mod schedule;
 #[doc(hidden)]
 pub mod seeding;
+mod spawn;
 pub mod spec;
 mod start;
 pub mod store;
@@ -83,15 +88,16 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::{
+    measures::Measures,
+    schedule::Schedule,
     spec::{Catalog, Entry},
     store::refused,
-    timer::{Schedule, Timer},
+    timer::Timer,
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Rng},
     store::{Db, StoreError},
-    tasks::Tasks,
 };
 
 /// What the engine and the service stand on. Cheap to clone.
@@ -107,6 +113,7 @@ struct Base {
     /// Rung when a cancellation was asked for here.
     cancels: Arc<Notify>,
     budgets: Arc<stuck::Budgets>,
+    measures: Measures,
     /// The console itself: starts scheduled runs and writes how runs ended.
     system: Caller,
     /// When this process began, by the database's clock as far as SQLite has one.
@@ -119,8 +126,6 @@ pub struct OperationsService {
     base: Base,
 }
 
-const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
-const WORKER_TASK: &str = "Does queued operations, one at a time.";
 impl OperationsService {
     pub fn new(
         db: Db,
@@ -133,9 +138,20 @@ impl OperationsService {
         let (catalog, schedules) = (Arc::new(catalog), schedules.into());
         let wake = Arc::new(Notify::new());
         let began_at = clock.now();
-        let (budgets, cancels) = (Arc::default(), Arc::default());
-        let base =
-            Base { db, clock, rng, catalog, schedules, wake, cancels, budgets, system, began_at };
+        let (budgets, cancels, measures) = (Arc::default(), Arc::default(), Measures::default());
+        let base = Base {
+            db,
+            clock,
+            rng,
+            catalog,
+            schedules,
+            wake,
+            cancels,
+            budgets,
+            measures,
+            system,
+            began_at,
+        };
         Self { base }
     }
 
@@ -158,29 +174,9 @@ impl OperationsService {
         Timer::new(self.base.clone())
     }
 
-    /// Starts the timer and `workers` workers as tasks of this process.
-    pub fn spawn(&self, tasks: &Tasks, workers: usize) {
-        let timer = Arc::new(self.timer());
-        tasks.spawn("operations.timer", TIMER_TASK, move |stop| {
-            let timer = Arc::clone(&timer);
-            async move {
-                timer.run(stop).await;
-                Ok(())
-            }
-        });
-        for n in 1..=workers {
-            // Tasks are named for the life of the process.
-            let name: &'static str = Box::leak(format!("operations.worker.{n}").into_boxed_str());
-            let owner = format!("{}/{name}", std::process::id());
-            let worker = Arc::new(self.worker(owner, &self.queues()));
-            tasks.spawn(name, WORKER_TASK, move |stop| {
-                let worker = Arc::clone(&worker);
-                async move {
-                    worker.run(stop).await;
-                    Ok(())
-                }
-            });
-        }
+    /// What this process counts.
+    pub fn measures(&self) -> &Measures {
+        &self.base.measures
     }
 
     fn entry(&self, entry: &Entry, caller: &Caller, recent: &[(String, LastRun)]) -> OperationType {
@@ -194,7 +190,7 @@ impl OperationsService {
             capability: spec.capability,
             startable: caller.may(spec.capability),
             runbook: spec.runbook.to_owned(),
-            schedule: schedule.map(|schedule| schedule.label.to_owned()),
+            schedule: schedule.map(Schedule::label),
             last_run: runs.clone().next().cloned(),
             recent_runs: runs.filter(|run| run.status == Status::Completed).cloned().collect(),
         }

@@ -5,6 +5,7 @@
 //! ends; that is `worker`'s.
 
 mod lines;
+mod progress;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+use self::progress::Reported;
 use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
@@ -101,6 +103,7 @@ struct Shared {
     book: Mutex<Book>,
     /// Rung by lines that nobody was told of.
     silent_lines: Notify,
+    reported: Mutex<Reported>,
     hidden: Vec<String>,
 }
 
@@ -120,6 +123,8 @@ struct Book {
 pub(super) struct Opening {
     pub facts: Facts,
     pub lease: Lease,
+    /// When the claim was asked for, by the monotonic clock: its lease runs from then at the earliest.
+    pub confirmed_at: Duration,
     pub db: Db,
     pub clock: Clock,
     pub stopping: CancellationToken,
@@ -139,7 +144,7 @@ impl Run {
     pub(super) fn open(opening: Opening) -> Self {
         let next_position = opening.earlier.iter().map(|step| step.position).max().unwrap_or(0) + 1;
         let earlier = opening.earlier.into_iter().map(|step| (step.name.clone(), step)).collect();
-        let confirmed = AtomicU64::new(micros(opening.clock.monotonic()));
+        let confirmed = AtomicU64::new(micros(opening.confirmed_at));
         Self(Arc::new(Shared {
             facts: opening.facts,
             lease: opening.lease,
@@ -159,6 +164,7 @@ impl Run {
                 untold: false,
             }),
             silent_lines: Notify::new(),
+            reported: Mutex::default(),
             hidden: opening.hidden,
         }))
     }
@@ -313,6 +319,18 @@ impl Run {
     pub(super) fn unconfirmed_for(&self) -> Duration {
         let confirmed = Duration::from_micros(self.0.confirmed.load(Ordering::Relaxed));
         self.0.clock.monotonic().saturating_sub(confirmed)
+    }
+
+    /// Ends when the lease was not confirmed for so long that another worker may hold the run soon, also when
+    /// the database neither answers nor refuses.
+    pub(super) async fn silence(&self) {
+        loop {
+            let left = timing::GIVE_UP.saturating_sub(self.unconfirmed_for());
+            if left.is_zero() {
+                return self.0.lost.cancel();
+            }
+            self.0.clock.sleep(left).await;
+        }
     }
 
     /// Another worker holds this run, or may.

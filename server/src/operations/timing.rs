@@ -12,7 +12,8 @@ pub const GIVE_UP: Duration = Duration::from_secs(20);
 pub const LOSSES_MAX: i64 = 3;
 /// An unsafe run whose worker was lost waits so long for a person, then ends failed (`orphaned`).
 pub const ORPHANED_AFTER: Duration = Duration::from_mins(10);
-/// News of new work travels at once within a process; this is for work that other processes queued.
+/// News of new work travels at once within a process; work that another process queued is found by looking, on SQLite
+/// and Postgres alike: a call over the line would need this look beside it anyhow.
 pub const POLL: Duration = Duration::from_secs(1);
 /// Between two looks at the schedules and at lapsed leases.
 pub const TIMER: Duration = Duration::from_secs(1);
@@ -30,6 +31,9 @@ pub const CANCEL_IGNORED: Duration = Duration::from_mins(1);
 pub const WRITE_AGAIN: Duration = Duration::from_millis(100);
 /// Runs that one claim looks at while their limits are taken.
 pub const CLAIM_TRIES: usize = 64;
+
+/// A run's progress is written, and redraws its open pages, no more often than that.
+pub const PROGRESS: Duration = Duration::from_secs(1);
 
 /// Characters of a step's detail.
 pub const DETAIL_MAX: usize = 2_000;

@@ -10,6 +10,7 @@
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
+use app::operations::model::Outcome;
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -82,24 +83,25 @@ impl Worker {
     /// Takes the most urgent run whose limits leave room.
     pub async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
         let db = &self.base.db;
-        if !claim::has_due(db, db.now().await?).await? {
+        if !claim::has_due(db, &self.queues, db.now().await?).await? {
             return Ok(None);
         }
-        let (mut skip_runs, mut skip_types) = (Vec::new(), Vec::new());
+        let mut full = Vec::new();
         for _ in 0..timing::CLAIM_TRIES {
             let claimant = Claimant {
                 owner: &self.name,
                 token: self.base.rng.uuid(),
                 queues: &self.queues,
                 catalog: &self.base.catalog,
-                skip_runs: &skip_runs,
-                skip_types: &skip_types,
+                full: &full,
             };
             match claim::claim(db, claimant).await? {
-                Claim::Taken(claimed) => return Ok(Some(*claimed)),
+                Claim::Taken(claimed) => {
+                    self.base.measures.claimed(&claimed);
+                    return Ok(Some(*claimed));
+                }
                 Claim::Empty => return Ok(None),
-                Claim::Blocked { limited_type: Some(kind), .. } => skip_types.push(kind),
-                Claim::Blocked { run_id, .. } => skip_runs.push(run_id),
+                Claim::Blocked(limit) => full.push(limit),
             }
         }
         Ok(None)
@@ -132,6 +134,7 @@ impl Worker {
         Run::open(Opening {
             facts: claimed.facts.clone(),
             lease: claimed.lease.clone(),
+            confirmed_at: claimed.asked_at,
             db: self.base.db.clone(),
             clock: self.base.clock.clone(),
             stopping: stop.clone(),
@@ -152,6 +155,10 @@ impl Worker {
         stop: &CancellationToken,
     ) -> End {
         let clock = &self.base.clock;
+        // A claim whose answer came late is half over already.
+        if run.unconfirmed_for() >= timing::HEARTBEAT && run.beat().await.is_err() {
+            return End::Lost;
+        }
         let work = AssertUnwindSafe(async { entry.work(run.clone(), input).await }).catch_unwind();
         let heartbeat = async {
             loop {
@@ -171,6 +178,8 @@ impl Worker {
         };
         tokio::select! {
             biased;
+            // Before the work: a process that stood still must not go on with it first.
+            () = run.silence() => End::Lost,
             ended = work => match ended {
                 Ok(result) => End::Returned(result),
                 Err(panic) => End::Panicked(words(panic.as_ref())),
@@ -246,7 +255,7 @@ impl Worker {
             }
         });
         let audit = self.finish_audit(run, spec, failed.as_ref(), took);
-        let outcome = if failed.is_some() { "failed" } else { "succeeded" };
+        let outcome = if failed.is_some() { Outcome::Failed } else { Outcome::Succeeded };
         let ending = match failed {
             None => Ending::Succeeded,
             // What it says on its way out is about the cancellation, not about a fault.
@@ -255,11 +264,12 @@ impl Worker {
         };
         run.write(|| work::finish(&self.base.db, run.lease(), &ending, audit.clone()).boxed())
             .await?;
+        self.base.measures.ended(spec.kind, outcome, took);
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             run.id = facts.id,
             run.kind = spec.kind,
-            outcome,
+            outcome = outcome.as_str(),
             duration_ms,
             "A run ended."
         );

@@ -21,6 +21,8 @@ pub enum Fault {
     Delay(Duration),
     /// The statement is done, the connection breaks before its answer arrives.
     LoseAnswer,
+    /// The statement is done, its answer waits.
+    DelayAnswer(Duration),
 }
 
 /// A plan of faults and a count of statements; clones share both.
@@ -31,6 +33,24 @@ pub struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     seen: u64,
     at: BTreeMap<u64, Fault>,
+    cut: bool,
+    waiting: usize,
+}
+
+/// A delay that goes on; a statement that is given up is not waited for any more.
+struct Waiting<'a>(&'a Faults);
+
+impl<'a> Waiting<'a> {
+    fn begin(faults: &'a Faults) -> Self {
+        faults.0.lock().unwrap_or_else(PoisonError::into_inner).waiting += 1;
+        Self(faults)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).waiting -= 1;
+    }
 }
 
 impl Faults {
@@ -58,11 +78,31 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).seen
     }
 
+    /// From now on nothing reaches the database, until [`Faults::mend`].
+    pub fn cut(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cut = true;
+    }
+
+    pub fn mend(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cut = false;
+    }
+
+    /// How many statements stand in a delay.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting
+    }
+
+    /// Forgets what is planned and did not happen.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).at.clear();
+    }
+
     fn next(&self) -> Option<Fault> {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plan.seen += 1;
         let seen = plan.seen;
-        plan.at.remove(&seen)
+        let planned = plan.at.remove(&seen);
+        if plan.cut { Some(Fault::Fail) } else { planned }
     }
 }
 
@@ -71,19 +111,30 @@ pub(super) async fn under<T>(
     db: &Db,
     statement: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match db.0.faults.as_ref().and_then(Faults::next) {
+    let Some(faults) = &db.0.faults else { return statement.await };
+    match faults.next() {
         None => statement.await,
         Some(Fault::Fail) => Err(broken()),
         Some(Fault::Lock) => Err(StoreError::Locked("on purpose".to_owned())),
         Some(Fault::Delay(duration)) => {
-            db.clock().sleep(duration).await;
+            wait(db, faults, duration).await;
             statement.await
         }
         Some(Fault::LoseAnswer) => {
             statement.await?;
             Err(broken())
         }
+        Some(Fault::DelayAnswer(duration)) => {
+            let answer = statement.await;
+            wait(db, faults, duration).await;
+            answer
+        }
     }
+}
+
+async fn wait(db: &Db, faults: &Faults, duration: Duration) {
+    let _waiting = Waiting::begin(faults);
+    db.clock().sleep(duration).await;
 }
 
 fn broken() -> StoreError {

@@ -14,6 +14,7 @@ pub mod assets;
 pub mod cookies;
 pub mod errors;
 pub mod form;
+pub mod gauges;
 pub mod headers;
 pub mod health;
 pub mod json;

@@ -253,6 +253,8 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(lists);
     let views: Arc<dyn app::operations::SavedViews> = Arc::clone(&console.operations) as _;
     provide_context(views);
+    let workers: Arc<dyn app::operations::workers::Workers> = Arc::clone(&console.operations) as _;
+    provide_context(workers);
     let follow: Arc<dyn app::operations::Follow> = Arc::clone(&console.operations) as _;
     provide_context(follow);
     let home: Arc<dyn app::home::Home> = Arc::clone(&console.home) as _;

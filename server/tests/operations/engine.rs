@@ -14,8 +14,8 @@ use app::{
 };
 use serde_json::json;
 use server::{
-    operations::timer::Schedule,
-    store::{Fault, Faults, Sql, testing},
+    operations::schedule::Schedule,
+    store::{Sql, testing},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -391,52 +391,6 @@ async fn replicas_share_a_schedule() {
         let run = replicas[0].get(5).await.run;
         assert_eq!((run.initiator_kind.as_str(), run.outcome), ("schedule", Outcome::Succeeded));
     }
-}
-
-/// The store breaks, or does and says nothing, at each statement of a run's life in turn: no run is lost, and
-/// no step is done twice that was written down as done.
-#[tokio::test]
-async fn no_fault_of_the_store_loses_a_run_or_repeats_a_finished_step() {
-    for engine in testing::engines().await {
-        let kit = Kit::on(&engine.db);
-        let faults = Faults::none();
-        let broken = engine.with_faults(&faults).await;
-        let opened = faults.seen();
-        life(&kit, &broken).await;
-        let statements = faults.seen() - opened;
-        assert!(statements > 15, "{statements}");
-        for n in 1..=statements {
-            for fault in [Fault::Fail, Fault::LoseAnswer] {
-                faults.add(n, fault.clone());
-                let id = life(&kit, &broken).await;
-                let detail = kit.get(id).await;
-                let outcome = (detail.run.status, detail.run.outcome);
-                assert_eq!(outcome, (Status::Completed, Outcome::Succeeded), "{fault:?} at {n}");
-                assert_eq!(kit.effects.count(&format!("{id}:first")), 1, "{fault:?} at {n}");
-                assert_eq!(kit.effects.count(&format!("{id}:second:1")), 1, "{fault:?} at {n}");
-            }
-        }
-    }
-}
-
-/// One run, claimed and done through a store with a fault, and taken up again where that did not end it.
-async fn life(kit: &Kit, faulty: &server::store::Db) -> i64 {
-    let run = kit.start("test.steps").await;
-    let other = Kit::sharing(faulty, kit.effects.clone(), Vec::new());
-    // What went wrong is not of interest here: only what stands in the end.
-    let _ = other.worker("faulty").work_one(&CancellationToken::new()).await;
-    // A transaction that broke may hold its rows for another moment, and workers pass over what is held.
-    testing::eventually("the run ends", || async {
-        if kit.get(run.id).await.run.status == Status::Completed {
-            return Ok(Some(()));
-        }
-        kit.lapse().await;
-        kit.service.timer().tick().await?;
-        kit.work_all("healthy").await?;
-        Ok(None)
-    })
-    .await;
-    run.id
 }
 
 #[test]

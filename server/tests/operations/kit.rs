@@ -18,11 +18,11 @@ use server::{
         OperationsService,
         failure::Failure,
         run::{Done, Run},
+        schedule::Schedule,
         spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
-        timer::Schedule,
         worker::Worker,
     },
-    store::{Db, Sql, StoreError, testing},
+    store::{Db, Dialect, Sql, StoreError, testing},
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -107,8 +107,8 @@ pub struct Input {
 
 /// The kit's types.
 pub fn catalog(effects: &Effects) -> Catalog {
-    let (steps, gated, limited, once) =
-        (effects.clone(), effects.clone(), effects.clone(), effects.clone());
+    let (steps, gated, limited, once, full) =
+        (effects.clone(), effects.clone(), effects.clone(), effects.clone(), effects.clone());
     let heeds = effects.clone();
     let spec = |kind| Spec { kind, ..SPEC };
     Catalog::default()
@@ -123,6 +123,10 @@ pub fn catalog(effects: &Effects) -> Catalog {
             move |run: Run, _: Input| limited_step(run, limited.clone()),
         )
         .with(spec("test.heeds"), move |run: Run, _: Input| heeding_step(run, heeds.clone()))
+        .with(
+            Spec { limits: Limits { per_type: Some(1), per_target: Some(1) }, ..spec("test.full") },
+            move |run: Run, input: Input| full_life(run, input, full.clone()),
+        )
         .with(spec("test.fail"), |run: Run, input: Input| async move {
             run.log(format!("counting to {}", input.count)).await?;
             run.step("break", "Break", async {
@@ -160,6 +164,13 @@ async fn two_steps(run: Run, input: Input, effects: Effects) -> Result<(), Failu
         Ok(Done::saying("done"))
     })
     .await
+}
+
+/// Everything that a run may write.
+async fn full_life(run: Run, input: Input, effects: Effects) -> Result<(), Failure> {
+    run.log("begins").await?;
+    two_steps(run.clone(), input, effects).await?;
+    run.log("ends").await
 }
 
 async fn gated_steps(run: Run, effects: Effects) -> Result<(), Failure> {
@@ -212,8 +223,13 @@ impl Kit {
 
     /// Another replica: its own connections, the same world.
     pub fn sharing(db: &Db, effects: Effects, schedules: Vec<Schedule>) -> Self {
-        let admin = testing::admin();
         let catalog = catalog(&effects);
+        Self::knowing(db, catalog, effects, schedules)
+    }
+
+    /// With types of its own.
+    pub fn knowing(db: &Db, catalog: Catalog, effects: Effects, schedules: Vec<Schedule>) -> Self {
+        let admin = testing::admin();
         let service =
             OperationsService::new(db.clone(), Rng::system(), catalog, schedules, admin.clone());
         Self { service, effects, admin, db: db.clone() }
@@ -251,6 +267,18 @@ impl Kit {
             .await
             .expect("an update");
         tx.commit(Vec::new()).await.expect("a commit");
+    }
+
+    /// Whether every transaction of others has ended. SQLite's lock of the file says so by itself: a write waits.
+    pub async fn nobody_else_writes(&self) -> Result<bool, StoreError> {
+        if self.db.dialect() == Dialect::Sqlite {
+            return Ok(true);
+        }
+        let sql = Sql::new(
+            "SELECT COUNT(*) AS n FROM pg_stat_activity WHERE datname = current_database() \
+             AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state IN ('active', 'idle in transaction')",
+        );
+        Ok(self.db.fetch_one(sql).await?.i64("n")? == 0)
     }
 
     pub async fn count(&self, sql: Sql) -> i64 {

@@ -2,12 +2,29 @@
 
 mod causes;
 mod detail;
+#[path = "../doomed/mod.rs"]
+mod doomed;
+
+mod clocks;
+mod contention;
+mod crash;
 mod engine;
+mod faults;
+mod fences;
+mod invariants;
 mod kit;
 mod lists;
 mod open_work;
+mod presence;
+mod progress;
+mod prune;
 mod runbooks;
 mod saved_views;
+mod schedules;
 mod self_check;
 mod stuck_list;
 mod triage;
+mod verify;
+mod outage;
+mod self_check;
+mod trial;

@@ -17,9 +17,9 @@ use crate::{
         failure::Failure,
         probe::{self, Upstream},
         run::{Done, Run},
+        schedule::Schedule,
         spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
         store,
-        timer::Schedule,
     },
     store::{Db, Dialect},
 };

@@ -1,10 +1,13 @@
 //! Taking a run from the queue: the candidate, its slots, its lease, and what an earlier attempt left.
 
+use std::time::Duration;
+
 use app::time::Micros;
 use serde_json::Value;
 
 use super::{
     super::{
+        measures::waited,
         run::{Facts, Initiator},
         spec::{Catalog, Spec},
         timing,
@@ -17,9 +20,14 @@ use crate::store::{self, Db, Dialect, Row, Sql, StoreError, Tx};
 /// A run, taken.
 pub struct Claimed {
     pub lease: Lease,
+    /// When it was asked for, by this process's monotonic clock.
+    pub asked_at: Duration,
     pub facts: Facts,
     pub input: Value,
     pub input_version: i64,
+    pub queue: String,
+    /// Microseconds from the time that it was due, or went back into the queue.
+    pub waited: i64,
     /// What an earlier attempt did.
     pub steps: Vec<StepRow>,
     pub lines: i64,
@@ -28,12 +36,16 @@ pub struct Claimed {
 /// What one look at the queue gave.
 pub enum Claim {
     Taken(Box<Claimed>),
-    /// The run's limits are taken; look past it.
-    Blocked {
-        run_id: i64,
-        limited_type: Option<String>,
-    },
+    /// One of the run's limits is taken; look past it.
+    Blocked(Full),
     Empty,
+}
+
+/// What has no room at the moment.
+#[derive(Clone, Debug)]
+pub enum Full {
+    Type(String),
+    Target { kind: String, target: String },
 }
 
 /// Who claims, and what it leaves aside.
@@ -42,22 +54,28 @@ pub struct Claimant<'a> {
     pub token: String,
     pub queues: &'a [String],
     pub catalog: &'a Catalog,
-    pub skip_runs: &'a [i64],
-    pub skip_types: &'a [String],
+    pub full: &'a [Full],
 }
 
 /// Whether a claim could find anything: asked on a reader, so that an idle console writes nothing.
-pub async fn has_due(db: &Db, now: Micros) -> Result<bool, StoreError> {
-    let sql =
-        Sql::new("SELECT id FROM operation_runs WHERE status = 'queued' AND scheduled_at <= ")
-            .arg(now)
-            .push(" LIMIT 1");
+pub async fn has_due(db: &Db, queues: &[String], now: Micros) -> Result<bool, StoreError> {
+    let sql = due(Sql::new("SELECT id FROM operation_runs"), queues, now).push(" LIMIT 1");
     Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+/// A run that nobody scheduled is due whatever the clock says: it may have been set back since.
+fn due(select: Sql, queues: &[String], now: Micros) -> Sql {
+    select
+        .push(" WHERE status = 'queued' AND (scheduled_at <= ")
+        .arg(now)
+        .push(" OR scheduled_at = created_at) AND queue IN ")
+        .list(queues)
 }
 
 /// Takes the most urgent run that is due, with its slots, its lease and its step book; one candidate per
 /// transaction, so that slots are always locked in the same order: type, then target.
 pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
+    let asked_at = db.clock().monotonic();
     let mut tx = db.begin().await?;
     let now = tx.now().await?;
     let Some(row) = tx.fetch_optional(candidate(db.dialect(), &who, now)).await? else {
@@ -65,8 +83,8 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
     };
     let facts = facts(&row)?;
     let Some(entry) = who.catalog.find(&facts.kind) else { return Ok(Claim::Empty) };
-    if let Some(limited_type) = take_slots(&mut tx, &entry.spec, &facts).await? {
-        return Ok(Claim::Blocked { run_id: facts.id, limited_type });
+    if let Some(full) = take_slots(&mut tx, &entry.spec, &facts).await? {
+        return Ok(Claim::Blocked(full));
     }
     tx.execute(
         Sql::new("UPDATE operation_runs SET status = 'running', attempt = ")
@@ -91,11 +109,19 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
     )
     .await?;
     let lease = Lease { run_id: facts.id, workspace_id: facts.workspace_id, token: who.token };
+    let (steps, lines) = if facts.attempt == 1 {
+        (Vec::new(), 0)
+    } else {
+        (steps(&mut tx, facts.id).await?, lines(&mut tx, facts.id).await?)
+    };
     let claimed = Claimed {
+        asked_at,
         input: read_json(&row, "input")?,
         input_version: row.i64("input_version")?,
-        steps: steps(&mut tx, facts.id).await?,
-        lines: lines(&mut tx, facts.id).await?,
+        queue: row.text("queue")?,
+        waited: waited(now, row.micros("scheduled_at")?, row.opt_micros("queued_at")?),
+        steps,
+        lines,
         lease,
         facts,
     };
@@ -105,19 +131,23 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
 }
 
 fn candidate(dialect: Dialect, who: &Claimant<'_>, now: Micros) -> Sql {
-    let types = who.catalog.kinds().filter(|kind| !who.skip_types.iter().any(|t| t == kind));
-    let mut sql = Sql::new(
+    let is_full = |kind: &str| who.full.iter().any(|f| matches!(f, Full::Type(t) if t == kind));
+    let select = Sql::new(
         "SELECT id, workspace_id, tenant_id, type, target, attempt, initiator_kind, \
-         initiator_id, initiator_name, input, input_version FROM operation_runs \
-         WHERE status = 'queued' AND scheduled_at <= ",
-    )
-    .arg(now)
-    .push(" AND type IN ")
-    .list(types)
-    .push(" AND queue IN ")
-    .list(who.queues);
-    if !who.skip_runs.is_empty() {
-        sql = sql.push(" AND id NOT IN ").list(who.skip_runs.iter().copied());
+         initiator_id, initiator_name, input, input_version, queue, scheduled_at, queued_at FROM operation_runs",
+    );
+    let mut sql = due(select, who.queues, now)
+        .push(" AND type IN ")
+        .list(who.catalog.kinds().filter(|kind| !is_full(kind)));
+    for full in who.full {
+        if let Full::Target { kind, target } = full {
+            sql = sql
+                .push(" AND (target IS NULL OR target <> ")
+                .arg(target)
+                .push(" OR type <> ")
+                .arg(kind)
+                .push(")");
+        }
     }
     sql.push(" ORDER BY priority DESC, scheduled_at, id LIMIT 1").push(dialect.claim_lock())
 }
@@ -138,22 +168,19 @@ fn facts(row: &Row) -> Result<Facts, StoreError> {
     })
 }
 
-/// Takes one slot of each limit. `Some` when one is full: the type, if that limit alone decides.
-async fn take_slots(
-    tx: &mut Tx,
-    spec: &Spec,
-    facts: &Facts,
-) -> Result<Option<Option<String>>, StoreError> {
+/// Takes one slot of each limit, or says which is full.
+async fn take_slots(tx: &mut Tx, spec: &Spec, facts: &Facts) -> Result<Option<Full>, StoreError> {
     if let Some(limit) = spec.limits.per_type {
         let key = format!("type:{}", facts.kind);
         if !take_slot(tx, &key, limit, facts.id).await? {
-            return Ok(Some(Some(facts.kind.clone())));
+            return Ok(Some(Full::Type(facts.kind.clone())));
         }
     }
     if let (Some(limit), Some(target)) = (spec.limits.per_target, &facts.target) {
         let key = format!("target:{}:{target}", facts.kind);
         if !take_slot(tx, &key, limit, facts.id).await? {
-            return Ok(Some(None));
+            let (kind, target) = (facts.kind.clone(), target.clone());
+            return Ok(Some(Full::Target { kind, target }));
         }
     }
     Ok(None)

@@ -3,6 +3,7 @@
 use app::time::Micros;
 
 use super::{
+    super::timing,
     ending::end,
     work::{Ending, requeue},
 };
@@ -50,12 +51,29 @@ pub async fn next_lapsed(
     }))
 }
 
-/// Whether any lease lapsed: asked on a reader.
+/// Whether any lease lapsed, or ends later than any can: asked on a reader.
 pub async fn has_lapsed(db: &Db, now: Micros) -> Result<bool, StoreError> {
     let sql = Sql::new("SELECT run_id FROM operation_leases WHERE expires_at < ")
         .arg(now)
+        .push(" OR expires_at > ")
+        .arg(furthest(now))
         .push(" LIMIT 1");
     Ok(db.fetch_optional(sql).await?.is_some())
+}
+
+/// A lease that ends later was written before the database's clock was set back. Twice the length, since the
+/// look at the clock may be a moment old.
+fn furthest(now: Micros) -> Micros {
+    now.plus(2 * timing::micros(timing::LEASE))
+}
+
+/// Lets leases from before the clock was set back lapse in time: whoever lives confirms its own until then.
+pub async fn pull_in(tx: &mut Tx, now: Micros) -> Result<(), StoreError> {
+    let sql = Sql::new("UPDATE operation_leases SET expires_at = ")
+        .arg(now.plus(timing::micros(timing::LEASE)))
+        .push(" WHERE expires_at > ")
+        .arg(furthest(now));
+    tx.execute(sql).await.map(drop)
 }
 
 /// Back into the queue after a lost worker.

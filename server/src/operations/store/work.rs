@@ -184,6 +184,22 @@ pub async fn log(db: &Db, lease: &Lease, line: &Line<'_>, tells: bool) -> Result
     Ok(true)
 }
 
+/// How far the work is, in percent, told to open pages. False: lease lost.
+pub async fn progress(db: &Db, lease: &Lease, percent: u8) -> Result<bool, StoreError> {
+    let mut tx = db.begin().await?;
+    if guard(&mut tx, lease).await?.is_none() {
+        return Ok(false);
+    }
+    let sql = Sql::new("UPDATE operation_leases SET progress = ")
+        .arg(percent.to_string())
+        .push(" WHERE run_id = ")
+        .arg(lease.run_id);
+    tx.execute(sql).await?;
+    publish(&mut tx, lease.run_id, lease.workspace_id).await?;
+    tx.commit(Vec::new()).await?;
+    Ok(true)
+}
+
 /// Says that there are lines which were written in silence. False: lease lost.
 pub async fn tell_lines(db: &Db, lease: &Lease) -> Result<bool, StoreError> {
     let mut tx = db.begin().await?;

@@ -1,0 +1,186 @@
+//! Each part of a run's life through a store that fails, loses its answer, or is late, at each statement.
+
+use std::time::Duration;
+
+use super::{
+    kit::{Kit, request},
+    trial::{Trial, on_schedule_through_every_fault, through_every_fault},
+};
+use app::operations::{
+    Operations as _,
+    model::{Outcome, StartOperation, Status},
+};
+use server::store::{Dialect, Sql};
+use tokio_util::sync::CancellationToken;
+
+async fn works(trial: &Trial, kind: &str) -> i64 {
+    let target = Some("cluster:edge".to_owned());
+    let run = trial.kit.ask(StartOperation { target, ..request(kind) }).await.expect("started");
+    // What went wrong is not of interest here: only what stands in the end.
+    let _ = trial.faulty.worker("faulty").work_one(&CancellationToken::new()).await;
+    trial.recover(run.id).await;
+    run.id
+}
+
+/// Claim with both limits, two steps, log, end.
+#[tokio::test]
+async fn a_run_is_claimed_done_and_ended() {
+    through_every_fault(30, async |trial| {
+        let id = works(trial, "test.full").await;
+        trial.ended(id, Outcome::Succeeded, &["first", "second:1"]).await;
+        let lines = Sql::new("SELECT COUNT(*) AS n FROM operation_logs WHERE run_id = ").arg(id);
+        let lines = trial.kit.count(lines).await;
+        // A worker that was lost leaves its line, and the next one writes its own.
+        assert!(lines == 2 || lines <= 4 && trial.is_late(), "{lines} lines: {}", trial.what());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_fails_with_its_reason() {
+    through_every_fault(20, async |trial| {
+        let id = works(trial, "test.fail").await;
+        trial.ended(id, Outcome::Failed, &[]).await;
+        let run = trial.kit.get(id).await.run;
+        let words = run.error_summary.unwrap_or_default();
+        assert!(words.contains("web-7f9c6d5b-x2x1z"), "{words}: {}", trial.what());
+        assert!(run.error_fingerprint.is_some(), "{}", trial.what());
+    })
+    .await;
+}
+
+/// A person who asks again with the same key after a failed answer gets the one run.
+#[tokio::test]
+async fn a_start_with_a_key_queues_one_run() {
+    let number = std::cell::Cell::new(0);
+    through_every_fault(5, async |trial| {
+        number.set(number.get() + 1);
+        let key = format!("key-{}-{}", trial.dialect.as_str(), number.get());
+        let ask = |kit: &Kit| {
+            let (kit, key) = (kit.clone(), key.clone());
+            async move { kit.service.start(&kit.admin, request("test.steps"), Some(&key)).await }
+        };
+        let first = ask(&trial.faulty).await;
+        let second = ask(&trial.kit).await.expect("a healthy store answers");
+        if let Ok(first) = first {
+            assert_eq!(first.run.id, second.run.id, "{}", trial.what());
+            assert!(first.created && !second.created, "{}", trial.what());
+        }
+        let of_key =
+            Sql::new("SELECT COUNT(*) AS n FROM operation_runs WHERE idempotency_key = ").arg(key);
+        assert_eq!(trial.kit.count(of_key).await, 1, "{}", trial.what());
+        trial.recover(second.run.id).await;
+        trial.ended(second.run.id, Outcome::Succeeded, &["first", "second:1"]).await;
+    })
+    .await;
+}
+
+/// A worker that stops gives its run back after the step in hand; before that it beats once.
+#[tokio::test]
+async fn a_run_is_confirmed_and_given_back() {
+    through_every_fault(30, async |trial| {
+        trial.close_the_gate();
+        let run = trial.kit.start("test.gated").await;
+        trial
+            .at_the_gate(run.id, async |stop| {
+                let now = trial.kit.db.now().await.expect("a time");
+                trial.hand.advance(Duration::from_secs(10));
+                while heartbeat(trial, run.id).await.is_some_and(|at| at <= now.0) {
+                    tokio::task::yield_now().await;
+                }
+                stop.cancel();
+                trial.kit.effects.gate.add_permits(1);
+            })
+            .await;
+        trial.kit.effects.gate.add_permits(2);
+        trial.recover(run.id).await;
+        trial.ended(run.id, Outcome::Succeeded, &["first", "passed", "last"]).await;
+    })
+    .await;
+}
+
+/// When the lease of a run was confirmed last; `None` when it has none any more.
+async fn heartbeat(trial: &Trial, id: i64) -> Option<i64> {
+    let sql =
+        Sql::new("SELECT COALESCE(heartbeat_at, 0) AS at FROM operation_leases WHERE run_id = ");
+    let row = trial.kit.db.fetch_optional(sql.arg(id)).await.expect("the store answers")?;
+    Some(row.i64("at").expect("a time"))
+}
+
+#[tokio::test]
+async fn a_lost_run_is_taken_back() {
+    through_every_fault(5, async |trial| {
+        trial.close_the_gate();
+        let run = trial.kit.start("test.gated").await;
+        trial.killed_at_the_gate(run.id).await;
+        trial.hand.advance(Duration::from_secs(31));
+        let _ = trial.faulty.service.timer().tick().await;
+        trial.kit.effects.gate.add_permits(1);
+        trial.recover(run.id).await;
+        trial.ended(run.id, Outcome::Succeeded, &["first", "passed", "last"]).await;
+        assert_eq!(trial.kit.get(run.id).await.run.attempt, 2, "{}", trial.what());
+        assert_eq!(trial.kit.effects.count(&format!("{}:waits", run.id)), 2, "{}", trial.what());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unsafe_run_is_ended_and_never_done_again() {
+    through_every_fault(5, async |trial| {
+        trial.close_the_gate();
+        let run = trial.kit.start("test.unsafe").await;
+        trial.killed_at_the_gate(run.id).await;
+        trial.hand.advance(Duration::from_mins(11));
+        let _ = trial.faulty.service.timer().tick().await;
+        trial.kit.effects.gate.add_permits(1);
+        trial.recover(run.id).await;
+        let run = trial.kit.get(run.id).await.run;
+        assert_eq!((run.outcome, run.attempt), (Outcome::Failed, 1), "{}", trial.what());
+        assert_eq!(trial.kit.effects.count(&format!("{}:waits", run.id)), 1, "{}", trial.what());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tick_of_a_schedule_starts_one_run() {
+    on_schedule_through_every_fault(5, async |trial| {
+        let all = || trial.kit.count(Sql::new("SELECT COUNT(*) AS n FROM operation_runs"));
+        // The first look makes the schedule known.
+        trial.kit.service.timer().tick().await.expect("looks");
+        let before = all().await;
+        trial.hand.advance(Duration::from_mins(5));
+        let _ = trial.faulty.service.timer().tick().await;
+        trial.kit.service.timer().tick().await.expect("looks");
+        assert_eq!(all().await, before + 1, "{}", trial.what());
+        let last = Sql::new("SELECT COALESCE(MAX(id), 0) AS n FROM operation_runs");
+        let id = trial.kit.count(last).await;
+        trial.recover(id).await;
+        trial.ended(id, Outcome::Succeeded, &["first", "second:1"]).await;
+    })
+    .await;
+}
+
+/// On SQLite the next process voids what the last one held, without waiting.
+#[tokio::test]
+async fn the_next_process_inherits() {
+    through_every_fault(0, async |trial| {
+        if trial.dialect == Dialect::Postgres {
+            return;
+        }
+        trial.close_the_gate();
+        let run = trial.kit.start("test.gated").await;
+        trial.killed_at_the_gate(run.id).await;
+        trial.hand.advance(Duration::from_secs(1));
+        let effects = trial.kit.effects.clone();
+        let troubled = Kit::sharing(&trial.faulty.db, effects.clone(), Vec::new());
+        let _ = troubled.service.timer().inherit().await;
+        let next = Kit::sharing(&trial.kit.db, effects, Vec::new());
+        next.service.timer().inherit().await.expect("a healthy store answers");
+        next.service.timer().tick().await.expect("looks");
+        assert_eq!(next.get(run.id).await.run.status, Status::Queued, "{}", trial.what());
+        next.effects.gate.add_permits(1);
+        next.work_all("next").await.expect("works");
+        trial.ended(run.id, Outcome::Succeeded, &["first", "passed", "last"]).await;
+    })
+    .await;
+}

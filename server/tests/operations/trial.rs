@@ -1,0 +1,200 @@
+//! The failing store of the engine's tests: a scenario is run once to count its statements, and then once for
+//! each of them and each trouble that may happen to it.
+//!
+//! The clock is the test's. It moves by itself only to the next attempt of a write that failed, and, when the
+//! trouble is a delay, to the end of that.
+#![expect(clippy::disallowed_methods, reason = "lets the database work before the clock moves on")]
+
+use std::{cell::RefCell, pin::pin, time::Duration};
+
+use app::{
+    operations::model::{Outcome, Status},
+    time::Micros,
+};
+use server::{
+    clock::ManualClock,
+    operations::timer::Schedule,
+    store::{Dialect, Fault, Faults, testing},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    invariants,
+    kit::{Effects, Kit},
+};
+
+pub const START: Micros = Micros(1_790_000_000_000_000);
+/// Longer than a worker waits for a word of the database, shorter than a lease.
+const LATE: Duration = Duration::from_secs(25);
+/// Sleepers that wait no longer than that retry a write.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// One database, whole for some and troubled for others.
+pub struct Trial {
+    pub kit: Kit,
+    /// The same world through a store with troubles.
+    pub faulty: Kit,
+    pub hand: ManualClock,
+    pub dialect: Dialect,
+    faults: Faults,
+    now: RefCell<(u64, Option<Fault>)>,
+}
+
+/// Runs `scenario` on both engines through each trouble at each of its statements; it has `at_least` so many.
+pub async fn through_every_fault(at_least: u64, scenario: impl AsyncFn(&Trial)) {
+    through(at_least, Vec::new, scenario).await;
+}
+
+/// The same with a schedule of `test.steps`, every five minutes.
+pub async fn on_schedule_through_every_fault(at_least: u64, scenario: impl AsyncFn(&Trial)) {
+    let schedule = || vec![Schedule::new("s", "test.steps", "*/5 * * * *", "every 5 minutes")];
+    through(at_least, schedule, scenario).await;
+}
+
+async fn through(
+    at_least: u64,
+    schedules: impl Fn() -> Vec<Schedule>,
+    scenario: impl AsyncFn(&Trial),
+) {
+    for (engine, hand) in testing::engines_at(START).await {
+        let faults = Faults::none();
+        let broken = engine.with_faults(&faults).await;
+        let effects = Effects::default();
+        let trial = Trial {
+            kit: Kit::sharing(&engine.db, effects.clone(), schedules()),
+            faulty: Kit::sharing(&broken, effects, schedules()),
+            hand,
+            dialect: engine.dialect(),
+            faults,
+            now: RefCell::default(),
+        };
+        let opened = trial.faults.seen();
+        trial.once(&scenario).await;
+        let statements = trial.faults.seen() - opened;
+        assert!(statements >= at_least, "{statements} statements");
+        for n in 1..=statements {
+            for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Delay(LATE)] {
+                trial.faults.add(n, fault.clone());
+                trial.now.replace((n, Some(fault)));
+                trial.once(&scenario).await;
+                trial.faults.clear();
+            }
+        }
+        invariants::hold_to_the_end(&trial.kit.db, "in the end").await;
+    }
+}
+
+impl Trial {
+    async fn once(&self, scenario: &impl AsyncFn(&Self)) {
+        let mut left = LATE;
+        let mut scenario = pin!(scenario(self));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut scenario => break,
+                () = tokio::time::sleep(Duration::from_millis(1)) => {}
+            }
+            let Some(&wait) = self.hand.sleepers().first() else { continue };
+            if wait <= AGAIN {
+                self.hand.advance(wait);
+            } else if self.faults.waiting() > 0 && wait <= left {
+                left -= wait;
+                self.hand.advance(wait);
+            }
+        }
+        invariants::hold(&self.kit.db, &self.what()).await;
+    }
+
+    pub fn what(&self) -> String {
+        match &*self.now.borrow() {
+            (n, Some(fault)) => format!("{fault:?} at {n} on {}", self.dialect.as_str()),
+            (_, None) => format!("no trouble on {}", self.dialect.as_str()),
+        }
+    }
+
+    /// Whether the trouble is one that a worker takes for its own loss.
+    pub fn is_late(&self) -> bool {
+        matches!(self.now.borrow().1, Some(Fault::Delay(_)))
+    }
+
+    /// What a worker, or a timer, with this store leaves behind is taken up by healthy ones.
+    pub async fn recover(&self, id: i64) {
+        // A transaction that broke may hold its rows for another moment, and workers pass over what is held.
+        testing::eventually("the run ends", || async {
+            if self.kit.get(id).await.run.status == Status::Completed {
+                return Ok(Some(()));
+            }
+            self.kit.service.timer().tick().await?;
+            self.kit.work_all("healthy").await?;
+            if self.kit.get(id).await.run.status != Status::Completed {
+                self.hand.advance(Duration::from_secs(31));
+            }
+            Ok(None)
+        })
+        .await;
+    }
+
+    /// The run ended so, and no step was done twice: only the one in hand when a worker was lost may be.
+    pub async fn ended(&self, id: i64, outcome: Outcome, steps: &[&str]) {
+        let detail = self.kit.get(id).await;
+        let what = self.what();
+        assert_eq!((detail.run.status, detail.run.outcome), (Status::Completed, outcome), "{what}");
+        let mut again = 0;
+        for step in steps {
+            let times = self.kit.effects.count(&format!("{id}:{step}"));
+            assert!(times >= 1, "{step} of run {id} was left out: {what}");
+            again += times - 1;
+        }
+        let losses = usize::from(self.is_late());
+        assert!(again <= losses, "steps of run {id} were done again: {what}");
+    }
+
+    /// Works on `id` through the troubled store until it waits at its gate, or nothing comes of it. Gives back
+    /// whether it waits; `then` decides what happens to the worker that stands there.
+    pub async fn at_the_gate(&self, id: i64, then: impl AsyncFnOnce(&CancellationToken)) {
+        let stop = CancellationToken::new();
+        let worker = self.faulty.worker("faulty");
+        let mut work = pin!(worker.work_one(&stop));
+        let waits = format!("{id}:waits");
+        let arrives = async {
+            while self.kit.effects.count(&waits) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = &mut work => return,
+            () = arrives => {}
+        }
+        tokio::select! {
+            biased;
+            _ = &mut work => return,
+            () = then(&stop) => {}
+        }
+        let _ = work.await;
+    }
+
+    /// A worker that is killed while `id` waits at its gate: its future is dropped, as a kill drops all.
+    pub async fn killed_at_the_gate(&self, id: i64) {
+        let stop = CancellationToken::new();
+        let worker = self.kit.worker("killed");
+        let waits = format!("{id}:waits");
+        let arrives = async {
+            while self.kit.effects.count(&waits) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = worker.work_one(&stop) => panic!("the gate is closed: {done:?}"),
+            () = arrives => {}
+        }
+    }
+
+    /// Closes the gate, whatever an earlier trial left open.
+    pub fn close_the_gate(&self) {
+        while let Ok(permit) = self.kit.effects.gate.try_acquire() {
+            permit.forget();
+        }
+    }
+}
