@@ -214,9 +214,8 @@ impl Follow for World {
         Ok(Reached { status, last_seq: self.lines.last().map_or(0, |line| line.seq) })
     }
 
-    fn runbook(&self, kind: &str) -> Option<&'static str> {
-        (kind == "system.self_check")
-            .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["system.self_check"]
     }
 }
 
