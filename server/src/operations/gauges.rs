@@ -28,18 +28,18 @@ impl OperationsService {
         let queued = gauges::queued(db, db.now().await?).await?;
         let active = gauges::active(db).await?;
         let mut samples = Vec::new();
-        let mut queues: Vec<String> = self.queues().into_iter().map(str::to_owned).collect();
-        queues.extend(queued.iter().map(|queued| queued.queue.clone()));
-        queues.extend(active.iter().map(|(queue, _)| queue.clone()));
-        queues.sort_unstable();
-        queues.dedup();
-        for queue in queues {
+        let mut names: Vec<String> = self.queues().into_iter().map(str::to_owned).collect();
+        names.extend(queued.iter().map(|queued| queued.queue.clone()));
+        names.extend(active.iter().map(|(queue, _)| queue.clone()));
+        names.sort_unstable();
+        names.dedup();
+        for queue in names {
             for (state, is_due) in [("due", true), ("waiting", false)] {
                 let counted = queued.iter().find(|q| q.queue == queue && q.is_due == is_due);
                 let labels = vec![("queue", queue.clone()), ("state", state.to_owned())];
                 samples.push(Sample::new(&QUEUED, labels, counted.map_or(0, |queued| queued.runs)));
             }
-            let held = active.iter().find(|(name, _)| *name == queue).map_or(0, |(_, runs)| *runs);
+            let held = active.iter().find(|(held, _)| *held == queue).map_or(0, |(_, runs)| *runs);
             samples.push(Sample::new(&ACTIVE, vec![("queue", queue)], held));
         }
         Ok(samples)
