@@ -78,15 +78,6 @@ pub struct SaveRunbook {
     pub restores: Option<i64>,
 }
 
-/// What may happen to a run whose worker was lost, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase", tag = "safety")]
-pub enum Safety {
-    Safe,
-    Resumable,
-    Unsafe { why: String },
-}
-
 /// How the engine treats runs of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Treatment {

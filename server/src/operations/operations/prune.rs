@@ -6,7 +6,11 @@
 
 use std::time::Duration;
 
-use app::{identity::Capability, time::Micros};
+use app::{
+    identity::Capability,
+    operations::inputs::{FieldKind, InputField},
+    time::Micros,
+};
 use serde::Deserialize;
 
 use crate::{
@@ -52,6 +56,15 @@ pub struct Input {
     pub dry_run: bool,
 }
 
+/// What can be asked of [`Input`].
+pub const INPUTS: &[InputField] = &[InputField {
+    name: "dry_run",
+    label: "Count only",
+    help: "Says what would be removed, and removes nothing.",
+    required: false,
+    kind: FieldKind::Bool,
+}];
+
 /// How long things are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
@@ -75,7 +88,7 @@ pub struct Deps {
 /// Adds the type to the catalog.
 #[must_use]
 pub fn register(catalog: Catalog, deps: Deps) -> Catalog {
-    catalog.with(SPEC, move |run: Run, input: Input| {
+    catalog.with_inputs(SPEC, INPUTS, move |run: Run, input: Input| {
         let (deps, dry_run) = (deps.clone(), input.dry_run);
         async move { Pruning { run: &run, deps: &deps, dry_run }.all().await }
     })
