@@ -149,22 +149,17 @@ pub fn runbooks() -> String {
     under(route::RUNBOOKS)
 }
 
-/// Every failure, newest first.
-pub fn failures_all() -> String {
-    under("/system/ops/failures")
-}
-
 /// The failures of one cause.
 pub fn failures_of_cause(fingerprint: &str, workspace_id: i64) -> String {
     let fingerprint = crate::list::percent(fingerprint);
-    format!("{}?fingerprint={fingerprint}&workspace_id={workspace_id}", failures_all())
+    format!("{}?fingerprint={fingerprint}&workspace_id={workspace_id}", failures())
 }
 
 /// Runs of one type that do not move for one reason.
 pub fn stuck_of_class(class: &str, kind: &str, workspace_id: i64) -> String {
     let kind = crate::list::percent(kind);
     let filters = format!("stuck_class={class}&type={kind}&workspace_id={workspace_id}");
-    format!("{}?{filters}", under("/system/ops/stuck"))
+    format!("{}?{filters}", stuck())
 }
 
 /// The page of a type, in a workspace; without one, in the reader's first.

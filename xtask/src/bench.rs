@@ -37,6 +37,12 @@ const BENCHES: &[Bench] = &[
         package: "server",
         source: "server/benches/identity.rs",
     },
+    Bench {
+        name: "runs",
+        what: "runs a second, time from enqueue to start, lists under writes, memory over time, on both engines",
+        package: "server",
+        source: "server/benches/runs/main.rs",
+    },
 ];
 
 pub fn names() -> String {

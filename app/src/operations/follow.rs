@@ -41,8 +41,8 @@ pub trait Follow: Send + Sync {
 
     async fn reached(&self, permit: &Permit<View>, id: i64) -> Result<Reached, ApiError>;
 
-    /// What the product says about a type, in Markdown.
-    fn runbook(&self, kind: &str) -> Option<&'static str>;
+    /// The names of every type in the catalog.
+    fn kinds(&self) -> Vec<&'static str>;
 }
 
 /// Takes everything from context before the first await, then asks for the permit.

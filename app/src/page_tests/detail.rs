@@ -232,8 +232,9 @@ async fn the_difference_from_the_last_success_is_told_or_its_absence() {
 #[tokio::test]
 async fn the_runbook_begins_on_the_page() {
     let html = page(&shows(run(7, "Self-check", None)), "/system/ops/runs/7").await;
-    has(&html, &["Look at the <em>disk", "Whole runbook"]);
-    assert!(!html.contains("<p>No.</p>"));
+    let whole = "href=\"/system/ops/runbooks/system.self_check?workspace_id=1\"";
+    has(&html, &["Read the failed <em>step", whole, "Whole runbook", "&lt;script&gt;"]);
+    assert!(!html.contains("<h3>When it fails"), "the page has a title of its own");
     let mut unknown = run(7, "Gone", None);
     unknown.kind = "gone.type".to_owned();
     assert!(!page(&shows(unknown), "/system/ops/runs/7").await.contains("Whole runbook"));

@@ -214,9 +214,8 @@ impl Follow for World {
         Ok(Reached { status, last_seq: self.lines.last().map_or(0, |line| line.seq) })
     }
 
-    fn runbook(&self, kind: &str) -> Option<&'static str> {
-        (kind == "system.self_check")
-            .then_some("# Self-check\n\nLook at the *disk* first.\n\n## More\n\nNo.")
+    fn kinds(&self) -> Vec<&'static str> {
+        vec!["system.self_check"]
     }
 }
 
@@ -240,7 +239,7 @@ impl Runbooks for World {
     }
 
     async fn all(&self, permit: &Permit<View>, id: i64) -> Result<Vec<Runbook>, ApiError> {
-        Ok(vec![self.runbook(permit, &self.catalog[0].kind, id).await?])
+        Ok(vec![Runbooks::runbook(self, permit, &self.catalog[0].kind, id).await?])
     }
 
     async fn versions(
@@ -268,7 +267,7 @@ impl Runbooks for World {
         kind: &str,
         workspace_id: Option<i64>,
     ) -> Result<Desk, ApiError> {
-        let runbook = self.runbook(permit, kind, workspace_id.unwrap_or(1)).await?;
+        let runbook = Runbooks::runbook(self, permit, kind, workspace_id.unwrap_or(1)).await?;
         let entry = self.catalog.iter().find(|entry| entry.kind == kind).cloned();
         let entry = entry.ok_or(ApiError::NotFound(Thing::OperationType))?;
         let named = |id: i64, name: &str| Named { id, name: name.to_owned() };
@@ -518,12 +517,6 @@ pub fn run(id: i64, label: &str, target: Option<&str>) -> OperationRun {
         cancelled: false,
         open_work: false,
         input: serde_json::json!({}),
-        stuck_class: None,
-        progress: None,
-        retry_of_run_id: None,
-        superseded_by_run_id: None,
-        cancelled: false,
-        open_work: false,
         context: serde_json::json!({}),
         scheduled_at: created,
         created_at: created,

@@ -52,8 +52,8 @@ impl Follow for OperationsService {
         found.ok_or(ApiError::NotFound(Thing::Operation))
     }
 
-    fn runbook(&self, kind: &str) -> Option<&'static str> {
-        self.base.catalog.find(kind).map(|entry| entry.spec.runbook)
+    fn kinds(&self) -> Vec<&'static str> {
+        self.base.catalog.kinds().collect()
     }
 }
 

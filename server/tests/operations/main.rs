@@ -1,13 +1,11 @@
 //! The run engine and its lists, on both engines of the store.
 
 mod causes;
-mod detail;
-#[path = "../doomed/mod.rs"]
-mod doomed;
-
 mod clocks;
 mod contention;
 mod crash;
+mod detail;
+mod doomed;
 mod engine;
 mod faults;
 mod fences;
@@ -22,7 +20,6 @@ mod prune;
 mod runbooks;
 mod saved_views;
 mod schedules;
-mod self_check;
 mod self_check;
 mod stuck_list;
 mod triage;

@@ -139,7 +139,7 @@ fn lede(today: FailedToday, clock: &Clockface) -> AnyView {
     let more = if today.capped { "+" } else { "" };
     let failed = format!("{}{more} failed today", grouped(today.failed));
     view! {
-        <a href=paths::failures_all()>{failed}</a>
+        <a href=paths::failures()>{failed}</a>
         {figures}
         <span class="faint">{format!("Since midnight, {zone}.")}</span>
     }

@@ -1,7 +1,5 @@
 //! `/system/ops/runs/{id}`: what happened on this operation, and what follow-up is appropriate?
 
-use std::sync::Arc;
-
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
@@ -9,7 +7,7 @@ use super::{
     run_lineage::{LineageCard, SupersededNote},
     run_log::{LogCard, LogContent, load_log},
     run_parts::{ErrorCard, FactsCard, Happened, InputCard, ProgressBar},
-    run_runbook::RunbookCard,
+    run_runbook::{RunbookCard, RunbookContent, Shelf},
     run_since::SinceCard,
 };
 use crate::{
@@ -17,7 +15,7 @@ use crate::{
     error::{ApiError, Thing},
     events,
     operations::{
-        Follow, View, enter,
+        View, enter,
         model::{OperationDetail, OperationRun, Outcome, Status},
         parts::{EvidenceCard, LiveRun, OutcomeBadge, RunStatus, StuckBadge, TriageForms},
     },
@@ -41,9 +39,11 @@ const ASIDE: &str = "operation-facts";
 struct Beside {
     log: Result<LogContent, ApiError>,
     audit: Option<Result<PanelContent, ApiError>>,
-    /// Knows what the product says about the run's type.
-    runbooks: Option<Arc<dyn Follow>>,
+    runbook: Option<RunbookContent>,
 }
+
+/// The run, and the runbook of its type.
+type Main = (OperationDetail, Option<RunbookContent>);
 
 #[component]
 pub fn RunPage() -> impl IntoView {
@@ -52,17 +52,19 @@ pub fn RunPage() -> impl IntoView {
     let audit = load_panel("operation", asked.clone());
     let log = load_log(asked.clone());
     let content = load(move || fetch(asked.clone()));
-    let runbooks = use_context::<Arc<dyn Follow>>();
     let clock = Clockface::of(&request);
     view! {
         <Suspense>
             {move || {
-                let (clock, runbooks) = (clock.clone(), runbooks.clone());
+                let clock = clock.clone();
                 Suspend::new(async move {
                     let (content, audit, log) = (content.await, audit.await, log.await);
                     let (audit, log) = ((*audit).clone(), (*log).clone());
                     match &*content {
-                        Ok(detail) => draw(detail, Beside { log, audit, runbooks }, &clock),
+                        Ok((detail, runbook)) => {
+                            let runbook = runbook.clone();
+                            draw(detail, Beside { log, audit, runbook }, &clock)
+                        }
                         Err(error) => {
                             let way_out = ("Show all operations", paths::runs());
                             view! { <Failure error=error.clone() way_out /> }.into_any()
@@ -76,12 +78,14 @@ pub fn RunPage() -> impl IntoView {
 }
 
 /// An id that is no number names nothing, so it is answered like one that does not exist.
-fn fetch(asked: String) -> impl Future<Output = Result<OperationDetail, ApiError>> + Send {
-    let entered = enter::<View>();
+fn fetch(asked: String) -> impl Future<Output = Result<Main, ApiError>> + Send {
+    let (entered, shelf) = (enter::<View>(), Shelf::from_context());
     async move {
         let (permit, operations) = entered.await?;
         let id = asked.parse().map_err(|_| ApiError::NotFound(Thing::Operation))?;
-        operations.get(&permit, id).await
+        let detail = operations.get(&permit, id).await?;
+        let runbook = shelf.find(&permit, &detail.run).await;
+        Ok((detail, runbook))
     }
 }
 
@@ -129,12 +133,11 @@ fn draw(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyView 
 
 fn content(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyView {
     let run = &detail.run;
-    let Beside { log, audit, runbooks } = beside;
+    let Beside { log, audit, runbook } = beside;
     let evidence = detail
         .stuck
         .clone()
         .map(|evidence| view! { <EvidenceCard evidence clock=clock.clone() /> });
-    let runbook = runbooks.and_then(|follow| follow.runbook(&run.kind)).map(str::to_owned);
     let (lineage, since) = (detail.lineage.clone(), detail.since_last_success.clone());
     view! {
         <div class="cols">
@@ -154,7 +157,7 @@ fn content(detail: &OperationDetail, beside: Beside, clock: &Clockface) -> AnyVi
             <aside id=ASIDE class="stack" data-topics=events::OPERATIONS>
                 <FactsCard run=run.clone() clock=clock.clone() />
                 <LineageCard id=run.id lineage clock=clock.clone() />
-                <RunbookCard text=runbook />
+                <RunbookCard content=runbook />
                 <AuditPanel content=audit clock=clock.clone() />
             </aside>
         </div>

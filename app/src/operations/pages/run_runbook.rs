@@ -1,25 +1,59 @@
 //! The beginning of the type's runbook on the detail page: what the product says to do, where it is needed.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 
+use super::runbook_text::own_links;
 use crate::{
+    identity::Permit,
+    operations::{Follow, View, model::OperationRun, runbooks::Runbooks},
     paths,
-    ui::{Card, markdown::Markdown},
+    ui::{
+        Card,
+        markdown::{Markdown, OwnLinks},
+    },
 };
 
 /// Characters of the first section that are shown; it is cut between two paragraphs.
 const SHOWN_MAX: usize = 1_200;
 
-/// `text` is the whole runbook; nothing is drawn for a type that left the catalog.
+/// The runbook that counts for a run: of its type, in its workspace.
+#[derive(Clone, Debug)]
+pub struct RunbookContent {
+    section: String,
+    links: OwnLinks,
+    href: String,
+}
+
+/// Who knows runbooks, from context: to be asked before the first await.
+pub struct Shelf(Option<Arc<dyn Runbooks>>, Option<Arc<dyn Follow>>);
+
+impl Shelf {
+    pub fn from_context() -> Self {
+        Self(use_context(), use_context())
+    }
+
+    /// None for a type that left the catalog, and when the text cannot be had: the page is whole without it.
+    pub async fn find(&self, permit: &Permit<View>, run: &OperationRun) -> Option<RunbookContent> {
+        let Self(Some(runbooks), Some(follow)) = self else { return None };
+        let runbook = runbooks.runbook(permit, &run.kind, run.workspace_id).await.ok()?;
+        Some(RunbookContent {
+            section: first_section(&runbook.markdown),
+            links: own_links(follow.kinds().into_iter(), run.workspace_id),
+            href: paths::runbook(&run.kind, Some(run.workspace_id)),
+        })
+    }
+}
+
 #[component]
-pub fn RunbookCard(text: Option<String>) -> impl IntoView {
-    let section = text.as_deref().map(first_section).filter(|section| !section.is_empty());
-    section.map(|section| {
+pub fn RunbookCard(content: Option<RunbookContent>) -> impl IntoView {
+    content.filter(|content| !content.section.is_empty()).map(|content| {
         view! {
             <Card title="Runbook">
-                <Markdown text=section />
+                <Markdown text=content.section own=content.links />
                 <p class="more-below">
-                    <a href=paths::runbooks()>"Whole runbook"</a>
+                    <a href=content.href>"Whole runbook"</a>
                 </p>
             </Card>
         }

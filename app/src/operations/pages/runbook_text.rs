@@ -31,13 +31,16 @@ pub struct Sent<'a> {
     pub posted: Option<&'a Posted>,
 }
 
-/// What links of our own lead to: the start form of each type.
 fn links(desk: &Desk) -> OwnLinks {
-    let here = desk.runbook.workspace.id;
-    let href = |kind: &String| (kind.clone(), paths::start_form(kind, Some(here)));
+    own_links(desk.kinds.iter().map(String::as_str), desk.runbook.workspace.id)
+}
+
+/// What links of our own lead to: the start form of each type.
+pub(super) fn own_links<'a>(kinds: impl Iterator<Item = &'a str>, here: i64) -> OwnLinks {
+    let href = |kind: &str| (kind.to_owned(), paths::start_form(kind, Some(here)));
     OwnLinks {
         scheme: LINK_SCHEME,
-        hrefs: desk.kinds.iter().map(href).collect(),
+        hrefs: kinds.map(href).collect(),
         unknown: "(this console has no such operation type)",
     }
 }
