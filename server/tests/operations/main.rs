@@ -1,11 +1,13 @@
 //! The run engine and its lists, on both engines of the store.
 
+#[path = "../doomed/mod.rs"]
+mod doomed;
+
 mod causes;
 mod clocks;
 mod contention;
 mod crash;
 mod detail;
-mod doomed;
 mod engine;
 mod faults;
 mod fences;
