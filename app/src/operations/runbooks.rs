@@ -10,6 +10,7 @@ use super::{
     inputs::InputField,
     model::{Named, OperationType},
     stuck::Budget,
+    triage::Safety,
 };
 use crate::{
     error::{ApiError, Rule, Violation},

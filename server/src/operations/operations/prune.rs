@@ -59,8 +59,8 @@ pub struct Input {
 /// What can be asked of [`Input`].
 pub const INPUTS: &[InputField] = &[InputField {
     name: "dry_run",
-    label: "Count only",
-    help: "Says what would be removed, and removes nothing.",
+    label: "Dry run",
+    help: "Only says what would be removed; removes nothing.",
     required: false,
     kind: FieldKind::Bool,
 }];
