@@ -59,6 +59,7 @@ pub enum Thing {
     ApiKey,
     Session,
     AuditEntry,
+    SavedView,
 }
 
 /// Why nobody was signed in.
@@ -109,6 +110,21 @@ pub enum Conflict {
     KeyKnown,
     /// Who asks does not sign in with a password here.
     NoPassword,
+    /// The operation has ended, so there is nothing left to decide.
+    Ended,
+    /// The operation is not as it was when somebody decided about it.
+    Moved,
+    /// Only what failed can be tried again.
+    NotFailed,
+    /// The type says so, or is gone.
+    NotRetryable,
+    /// It was tried again; this is the newest of its retries.
+    Retried(i64),
+    /// The type takes another input today.
+    InputOutdated,
+    NotCancelable,
+    /// Its worker still has time to follow.
+    NotIgnored,
 }
 
 /// What the server stands on.
@@ -173,6 +189,7 @@ pub enum Expected {
     Cursor,
     Utf8,
     Login,
+    Seconds,
 }
 
 impl ApiError {
@@ -269,6 +286,7 @@ impl Expected {
             Self::Object => "an object",
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
+            Self::Seconds => "a number of seconds such as 30s",
             Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
@@ -288,6 +306,7 @@ impl Thing {
             Self::ApiKey => "API key",
             Self::Session => "Session",
             Self::AuditEntry => "Audit entry",
+            Self::SavedView => "Saved view",
         }
     }
 
@@ -304,12 +323,20 @@ impl Thing {
             Self::ApiKey => "API_KEY_NOT_FOUND",
             Self::Session => "SESSION_NOT_FOUND",
             Self::AuditEntry => "AUDIT_ENTRY_NOT_FOUND",
+            Self::SavedView => "SAVED_VIEW_NOT_FOUND",
         }
     }
 }
 
 impl Conflict {
-    fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> String {
+        if let Self::Retried(newest) = self {
+            return format!("It was tried again already; the newest is Operation #{newest}.");
+        }
+        self.words().to_owned()
+    }
+
+    fn words(self) -> &'static str {
         match self {
             Self::IdempotencyKeyReused => {
                 "This Idempotency-Key was used before with another request."
@@ -329,6 +356,20 @@ impl Conflict {
             }
             Self::Disabled => "This person is disabled; enable them first.",
             Self::KeyKnown => "This key is known already; nothing was imported.",
+            Self::Ended => "It has ended in the meantime; nothing was done.",
+            Self::Moved => {
+                "It has moved on since this page was drawn; nothing was done. Look again."
+            }
+            Self::NotFailed => "Only an operation that failed can be tried again.",
+            Self::NotRetryable => "Operations of this type cannot be tried again.",
+            Self::Retried(_) => "It was tried again already.",
+            Self::InputOutdated => {
+                "Operations of this type take another input today; start a new one instead."
+            }
+            Self::NotCancelable => "Operations of this type cannot be cancelled.",
+            Self::NotIgnored => {
+                "Nobody has asked for its end a minute ago; its worker still has time to follow."
+            }
             Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
@@ -348,6 +389,14 @@ impl Conflict {
             Self::Disabled => "PERSON_DISABLED",
             Self::KeyKnown => "KEY_KNOWN",
             Self::NoPassword => "NO_PASSWORD",
+            Self::Ended => "OPERATION_ENDED",
+            Self::Moved => "OPERATION_MOVED",
+            Self::NotFailed => "OPERATION_NOT_FAILED",
+            Self::NotRetryable => "OPERATION_NOT_RETRYABLE",
+            Self::Retried(_) => "OPERATION_RETRIED",
+            Self::InputOutdated => "OPERATION_INPUT_OUTDATED",
+            Self::NotCancelable => "OPERATION_NOT_CANCELABLE",
+            Self::NotIgnored => "OPERATION_CANCEL_NOT_IGNORED",
         }
     }
 }

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 /// The topic of operation runs.
 pub const OPERATIONS: &str = "operations";
 
+/// The topic of new lines in the logs of operation runs: by itself, since a line changes nothing that lists and
+/// summaries show.
+pub const OPERATION_LOGS: &str = "operation-logs";
+
 /// The topic of the audit log.
 pub const AUDIT: &str = "audit";
 

@@ -22,7 +22,14 @@ pub mod route {
     pub const HOME: &str = "/";
     pub const RUNS: &str = "/system/ops/runs";
     pub const RUN: &str = "/system/ops/runs/{id}";
+    pub const FAILURES: &str = "/system/ops/failures";
+    pub const STUCK: &str = "/system/ops/stuck";
+    pub const RUN_LOG: &str = "/system/ops/runs/{id}/log";
     pub const RUNBOOKS: &str = "/system/ops/runbooks";
+    pub const API_OPERATION_RETRY: &str = "/api/v1/operations/{id}/retry";
+    pub const API_OPERATION_CANCEL: &str = "/api/v1/operations/{id}/cancel";
+    pub const API_OPERATION_END: &str = "/api/v1/operations/{id}/end";
+    pub const API_OPERATION_INVESTIGATE: &str = "/api/v1/operations/{id}/investigate";
     pub const TASKS: &str = "/settings/tasks";
     pub const AUDIT: &str = "/audit";
     pub const AUDIT_ENTRY: &str = "/audit/{seq}";
@@ -64,7 +71,21 @@ pub mod route {
     pub const EVENTS_STREAM: &str = "/events/stream";
     pub const API_OPERATIONS: &str = "/api/v1/operations";
     pub const API_OPERATION: &str = "/api/v1/operations/{id}";
+    pub const API_OPERATION_STEPS: &str = "/api/v1/operations/{id}/steps";
+    pub const API_OPERATION_LOG: &str = "/api/v1/operations/{id}/log";
     pub const API_OPERATION_TYPES: &str = "/api/v1/operations/types";
+    pub const API_FAILURES: &str = "/api/v1/operations/failures";
+    pub const API_FAILURE_GROUPS: &str = "/api/v1/operations/failures/groups";
+    pub const API_STUCK: &str = "/api/v1/operations/stuck";
+    pub const API_OPERATION_COUNTS: &str = "/api/v1/operations/counts";
+    pub const API_SAVED_VIEWS: &str = "/api/v1/saved-views";
+    pub const API_SAVED_VIEW: &str = "/api/v1/saved-views/{id}";
+    pub const API_OPEN_WORK: &str = "/api/v1/open-work";
+    pub const RUNBOOK: &str = "/system/ops/runbooks/{type}";
+    pub const API_RUNBOOKS: &str = "/api/v1/runbooks";
+    pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
+    pub const API_RUNBOOK_VERSIONS: &str = "/api/v1/runbooks/{type}/versions";
+    pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }
@@ -85,8 +106,38 @@ pub fn runs_where(query: &crate::list::ListQuery) -> String {
     }
 }
 
+pub fn failures() -> String {
+    under(route::FAILURES)
+}
+
+/// Failures by cause: the same page in another view.
+pub fn failures_by_cause(query: &crate::list::ListQuery) -> String {
+    let view = format!("{}?group=cause", failures());
+    match query.to_query_string() {
+        query if query.is_empty() => view,
+        query => format!("{view}&{query}"),
+    }
+}
+
+pub fn stuck() -> String {
+    under(route::STUCK)
+}
+
 pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
+}
+
+/// The whole log of a run as a file.
+pub fn run_log(id: i64) -> String {
+    under(&route::RUN_LOG.replace("{id}", &id.to_string()))
+}
+
+/// A run's page with the lines before one of its log; the newest lines when none is named.
+pub fn run_lines(id: i64, before: Option<i64>) -> String {
+    match before {
+        Some(seq) => format!("{}?log_before={seq}#log", run(id)),
+        None => format!("{}#log", run(id)),
+    }
 }
 
 /// The same run over JSON.
@@ -96,6 +147,38 @@ pub fn api_operation(id: i64) -> String {
 
 pub fn runbooks() -> String {
     under(route::RUNBOOKS)
+}
+
+/// The failures of one cause.
+pub fn failures_of_cause(fingerprint: &str, workspace_id: i64) -> String {
+    let fingerprint = crate::list::percent(fingerprint);
+    format!("{}?fingerprint={fingerprint}&workspace_id={workspace_id}", failures())
+}
+
+/// Runs of one type that do not move for one reason.
+pub fn stuck_of_class(class: &str, kind: &str, workspace_id: i64) -> String {
+    let kind = crate::list::percent(kind);
+    let filters = format!("stuck_class={class}&type={kind}&workspace_id={workspace_id}");
+    format!("{}?{filters}", stuck())
+}
+
+/// The page of a type, in a workspace; without one, in the reader's first.
+pub fn runbook(kind: &str, workspace_id: Option<i64>) -> String {
+    let path = under(&route::RUNBOOK.replace("{type}", &crate::list::percent(kind)));
+    match workspace_id {
+        Some(id) => format!("{path}?workspace_id={id}"),
+        None => path,
+    }
+}
+
+/// A version that a workspace wrote, with what it changed.
+pub fn runbook_version(kind: &str, workspace_id: i64, version: i64) -> String {
+    format!("{}&version={version}#versions", runbook(kind, Some(workspace_id)))
+}
+
+/// Where a type's start form stands.
+pub fn start_form(kind: &str, workspace_id: Option<i64>) -> String {
+    format!("{}#start", runbook(kind, workspace_id))
 }
 
 pub fn tasks() -> String {

@@ -29,6 +29,8 @@ pub struct PageRequest {
     pub flash: Option<Flash>,
     /// A form of this page that was posted and refused.
     pub refused: Option<RefusedForm>,
+    /// A form of this page that was posted to be looked at: nothing was done with it.
+    pub posted: Option<Posted>,
     /// What the form that was posted made, and what is shown on this answer alone.
     pub shown: Option<ShownOnce>,
     /// The page that the server decided on without the router: an error.
@@ -105,6 +107,30 @@ saved! {
     TenantCreated = "tenant-created", "The tenant was created.";
     TenantRenamed = "tenant-renamed", "The tenant was renamed.";
     TenantArchived = "tenant-archived", "The tenant was archived; it takes nothing new.";
+    ViewSaved = "view-saved", "The view was saved.";
+    ViewRenamed = "view-renamed", "The view was renamed.";
+    ViewDeleted = "view-deleted", "The view was deleted. What it showed is still there.";
+    RunbookSaved = "runbook-saved", "The runbook was saved; it counts in this workspace from now on.";
+    RunbookRestored = "runbook-restored", "The earlier text counts again, as a version of its own.";
+    RunbookOfProduct = "runbook-product", "The runbook of the product counts in this workspace.";
+    OperationCancelled = "operation-cancelled", "The operation was cancelled.";
+    CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
+    OperationEnded = "operation-ended", "The operation was ended without its worker.";
+    Investigated = "investigated", "Marked as investigated.";
+}
+
+/// A form that is drawn again with what was typed, and was not refused: a preview.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// The form's own name.
+    pub form: &'static str,
+    pub values: Vec<(String, String)>,
+}
+
+impl Posted {
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.values.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
 }
 
 /// A refused form: drawn again with what was typed. Secrets are never put in here.

@@ -9,15 +9,15 @@ use leptos_router::{
 use crate::{
     audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
+    home::pages::HomePage,
     identity::pages::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
         WelcomePage,
     },
-    operations::pages::{RunPage, RunbooksPage, RunsPage},
-    paths,
+    operations::pages::{FailuresPage, RunPage, RunbookPage, RunbooksPage, RunsPage, StuckPage},
     request::PageRequest,
     settings::pages::TasksPage,
-    ui::{answer::see_other, failure::Failure},
+    ui::failure::Failure,
     workspaces::pages::WorkspacesPage,
 };
 
@@ -29,6 +29,8 @@ pub fn App() -> impl IntoView {
     }
     let (system, ops) = (StaticSegment("system"), StaticSegment("ops"));
     let (runs, runbooks) = (StaticSegment("runs"), StaticSegment("runbooks"));
+    let (failures, stuck) = (StaticSegment("failures"), StaticSegment("stuck"));
+    let runbook = (system, ops, runbooks, ParamSegment("type"));
     let audit = StaticSegment("audit");
     let settings = StaticSegment("settings");
     let tasks = (settings, StaticSegment("tasks"));
@@ -41,10 +43,13 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <FlatRoutes fallback=not_found>
-                <Route path=StaticSegment("") view=Home ssr=SsrMode::Async />
+                <Route path=StaticSegment("") view=HomePage ssr=mode.clone() />
                 <Route path=(system, ops, runs) view=RunsPage ssr=mode.clone() />
+                <Route path=(system, ops, failures) view=FailuresPage ssr=mode.clone() />
+                <Route path=(system, ops, stuck) view=StuckPage ssr=mode.clone() />
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
+                <Route path=runbook view=RunbookPage ssr=mode.clone() />
                 <Route path=audit view=AuditPage ssr=mode.clone() />
                 <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=people view=PeoplePage ssr=mode.clone() />
@@ -61,14 +66,6 @@ pub fn App() -> impl IntoView {
         </Router>
     }
     .into_any()
-}
-
-/// Until there is a page that says what needs a human, the console opens with the first page that the caller may see.
-#[component]
-fn Home() -> impl IntoView {
-    let caller = PageRequest::from_context().and_then(|request| request.caller);
-    let first = caller.as_ref().and_then(crate::shell::first_page);
-    see_other(&first.unwrap_or_else(paths::account));
 }
 
 fn not_found() -> impl IntoView {

@@ -14,7 +14,7 @@ use crate::{
 mod rail;
 
 use rail::Rail;
-pub use rail::first_page;
+pub use rail::places_of;
 
 /// Loads the islands of the page: leptos' own loader, with our hashed addresses instead of its options. No
 /// preload hints: a browser without JavaScript would follow them all the same.

@@ -127,7 +127,7 @@ test.describe('live @scripted', () => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     const id = await own.selfCheck();
     await page.goto(own.url + routes.run(id));
-    await page.getByRole('button', { name: 'Copy' }).click();
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
     await until('the clipboard holds the id', async () => {
       return (await page.evaluate(() => navigator.clipboard.readText())) === String(id);
     });

@@ -5,12 +5,18 @@ import { Console } from './support/console.ts';
 import { expect, routes, test } from './support/page.ts';
 
 const pages: Record<string, string> = {
+  home: routes.home,
   runs: routes.runs,
   'runs-filtered': `${routes.runs}?status=completed&outcome=succeeded&workspace_id=1`,
   'runs-nothing': `${routes.runs}?q=nobody+ever+wrote+this`,
   'runs-refused': `${routes.runs}?status=sleeping`,
+  failures: '/system/ops/failures',
+  causes: '/system/ops/failures?group=cause',
+  stuck: '/system/ops/stuck',
   run: routes.run(1),
   runbooks: routes.runbooks,
+  runbook: `${routes.runbooks}/system.self_check`,
+  'runbook-missing': `${routes.runbooks}/no.such`,
   tasks: routes.tasks,
   account: routes.account,
   'own-keys': '/account/keys',

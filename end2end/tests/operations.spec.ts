@@ -38,12 +38,15 @@ test('the first thing on the tab key is the way past the navigation', async ({ p
 
 test('the URL is the state of the filters', async ({ page, url }) => {
   await page.goto(url + routes.runs);
-  await page.getByLabel('Outcome', { exact: true }).selectOption('succeeded');
-  await page.getByLabel('Status', { exact: true }).selectOption('completed');
+  await page.getByText('Any outcome', { exact: true }).click();
+  await page.getByLabel('succeeded', { exact: true }).check();
+  await page.getByText('Any status', { exact: true }).click();
+  await page.getByLabel('completed', { exact: true }).check();
   await page.getByRole('button', { name: 'Filter', exact: true }).click();
   await expect(page).toHaveURL(/[?&]outcome=succeeded/);
   await expect(page).toHaveURL(/[?&]status=completed/);
-  await expect(page.getByLabel('Outcome', { exact: true })).toHaveValue('succeeded');
+  await page.getByText('Outcome: succeeded', { exact: true }).click();
+  await expect(page.getByLabel('succeeded', { exact: true })).toBeChecked();
   await page.getByRole('link', { name: /Remove filter Status/ }).click();
   await expect(page).not.toHaveURL(/status=/);
   await page.getByRole('link', { name: 'Clear filters' }).click();

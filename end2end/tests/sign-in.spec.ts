@@ -39,7 +39,7 @@ test('name and password let in, wrong ones do not say which was wrong', async ({
     await page.getByLabel('Name').fill(` ${name.toUpperCase()} `);
     await page.getByLabel('Password').fill(password);
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await expect(page).toHaveURL(own.url + routes.runs);
+    await expect(page).toHaveURL(own.url + routes.home);
     const cookie = (await page.context().cookies()).find(({ name }) => name === 'qd_session');
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });
     expect(await page.evaluate('document.cookie')).not.toContain('qd_session');
@@ -55,7 +55,7 @@ test('one sees one’s sessions, ends another one, and signs out', async ({ page
   const elsewhere = await other.newPage();
   await elsewhere.goto(url + routes.signIn);
   await elsewhere.getByRole('button', { name: /^Operator/ }).click();
-  await expect(elsewhere).toHaveURL(url + routes.runs);
+  await expect(elsewhere).toHaveURL(url + routes.home);
 
   await page.goto(url + routes.account);
   await expect(page.getByText('platform.operations.manage')).toBeVisible();

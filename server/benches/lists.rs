@@ -28,12 +28,15 @@ const WARM_UP: usize = 20;
 const REQUESTS: usize = 200;
 
 /// What is asked, and in which words it is reported.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 19] = [
     ("first page", "/system/ops/runs"),
     ("one filter: type", "/system/ops/runs?type=system.self_check"),
     ("one filter: status", "/system/ops/runs?status=running"),
     ("one filter: initiator", "/system/ops/runs?initiator=user-3"),
-    ("failures", "/system/ops/runs?status=completed&outcome=failed"),
+    ("failures", "/system/ops/failures"),
+    ("failures by cause", "/system/ops/failures?group=cause"),
+    ("stuck", "/system/ops/stuck"),
+    ("two filters", "/system/ops/runs?type=system.self_check&outcome=succeeded"),
     ("one workspace of 20", "/system/ops/runs?workspace_id=20"),
     (
         "rare: four filters",

@@ -1,5 +1,7 @@
 //! The composition root: everything the console is made of, wired here and nowhere else.
 
+mod upkeep;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,11 +13,13 @@ use axum::extract::FromRef;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::{AuditNews, AuditService, Heads, Retention},
+    api,
+    audit::{self, AuditNews, AuditService, Heads},
     clock::{Clock, Rng},
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
+    home::HomeService,
     identity::{
         self, AuditedGate, Callers,
         admin::Admin,
@@ -27,7 +31,12 @@ use crate::{
         rights::RightsBook,
         sessions::{self, Sessions},
     },
-    operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
+    operations::{
+        OperationsService,
+        operations::{prune, rehearsal, self_check},
+        probe::Upstream,
+        spec::Catalog,
+    },
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
     vault::{KeyUses, NamingColumn, Resealer, Vault},
@@ -55,6 +64,8 @@ pub struct Console {
     /// None when no identity provider is configured.
     pub oidc: Option<Arc<oidc::SignIn>>,
     pub operations: Arc<OperationsService>,
+    /// What needs a human, from each domain that has something to say.
+    pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
@@ -120,7 +131,11 @@ impl Console {
             accounts: Arc::new(accounts),
         };
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
-        let operations = operations(&config, &db, &rng, &egress, Arc::clone(&gate));
+        let operations = operations(&config, &db, &rng, &egress, &feed, &gate);
+        let metrics = upkeep::metrics(&db, &feed, &operations);
+        let operations = Arc::new(operations);
+        api::openapi::describe_inputs(operations.described());
+        let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
@@ -131,7 +146,8 @@ impl Console {
             epochs: Epochs::new(db.clone()),
             accounts: Arc::new(accounts),
             oidc,
-            operations: Arc::new(operations),
+            operations,
+            home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
@@ -139,7 +155,7 @@ impl Console {
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
-            metrics: Metrics::new(),
+            metrics,
             assets: Assets::embedded(),
             readiness,
             limits: Limits::new(&config, &clock),
@@ -161,6 +177,15 @@ impl Console {
         }
     }
 
+    /// Starts what a process needs that works and serves nobody: the engine, and the feed, which numbers its news at
+    /// once and calls those that serve.
+    pub fn start_work(&'static self) {
+        self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
+            Ok(self.feed.run(stop).await?)
+        });
+        self.operations.spawn(&self.tasks, &self.config.queues, self.config.workers);
+    }
+
     /// Starts what works in the background.
     pub fn start(&'static self) {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
@@ -173,10 +198,7 @@ impl Console {
         self.tasks.spawn("identity.seen", IDENTITY_SEEN, move |stop| async move {
             Ok(self.sessions.write_seen(stop).await?)
         });
-        self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
-            Ok(self.feed.run(stop).await?)
-        });
-        self.operations.spawn(&self.tasks, self.config.workers);
+        self.start_work();
         if let Some(sign_in) = &self.oidc {
             self.tasks.spawn("identity.refresh", IDENTITY_REFRESH, move |stop| {
                 Arc::clone(sign_in).renew(stop)
@@ -192,17 +214,10 @@ impl Console {
     }
 
     fn keep_audit(&'static self) {
-        if let Some(chain) = self.db.chain().cloned() {
-            let keys = chain.clone();
+        if let Some(keys) = self.db.chain().cloned() {
             self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
                 let heads = Heads::new(self.db.clone(), keys.clone());
                 async move { Ok(heads.run(stop).await?) }
-            });
-            let days = self.config.audit_retention_days;
-            self.tasks.spawn("audit.retention", AUDIT_RETENTION, move |stop| {
-                let system = identity::system(Arc::clone(&self.gate));
-                let retention = Retention::new(self.db.clone(), chain.clone(), system, days);
-                async move { Ok(retention.run(stop).await?) }
             });
         }
         self.tasks.spawn("audit.news", AUDIT_NEWS, move |stop| {
@@ -214,16 +229,10 @@ impl Console {
         });
     }
 
-    /// Once at the start, then hourly. Replicas may all do it: what is gone is gone.
+    /// Once at the start, then hourly. What is old is pruned by `system.prune`, which one replica does.
     async fn keep_up(&'static self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
-            let gone = self.feed.prune(EVENTS_KEPT_FOR, EVENTS_KEPT).await?;
-            let mut tx = self.db.begin().await?;
-            let old = tx.now().await?.plus(-local::KEPT);
-            let spent = local::prune(&mut tx, old).await?;
-            tx.commit(Vec::new()).await?;
             self.db.optimize().await?;
-            tracing::debug!(events = gone, spent, "store kept up");
             crate::tasks::beat();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -233,8 +242,7 @@ impl Console {
     }
 }
 
-const STORE_UPKEEP: &str = "Hourly, removes news that left the replay window and sessions that ended a week ago, and \
-     lets SQLite look at its indexes again.";
+const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
 
 const IDENTITY_EPOCHS: &str =
     "Every two seconds, looks whether rights have changed, so that open streams feel it.";
@@ -254,15 +262,8 @@ pub const KEY_USES: KeyUses = KeyUses {
 const VAULT_RESEAL: &str =
     "Hourly, seals again under the active key what older keys of the ring have sealed.";
 
-/// The replay window of live pages (DECIDED 25).
-const EVENTS_KEPT_FOR: Duration = Duration::from_hours(24);
-const EVENTS_KEPT: i64 = 100_000;
-
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
-
-const AUDIT_RETENTION: &str =
-    "Once a day, prunes audit entries that were kept long enough and leaves a signed checkpoint.";
 
 const AUDIT_NEWS: &str =
     "Tells open pages that the audit log has grown, every two seconds at most.";
@@ -303,7 +304,8 @@ fn operations(
     db: &Db,
     rng: &Rng,
     egress: &Egress,
-    gate: Arc<dyn Gate>,
+    feed: &Feed,
+    gate: &Arc<dyn Gate>,
 ) -> OperationsService {
     let upstreams = config.upstreams.iter();
     let upstreams = upstreams.map(|u| Upstream { name: u.name.clone(), url: u.url.clone() });
@@ -314,9 +316,14 @@ fn operations(
         upstreams: upstreams.collect(),
         egress: egress.clone(),
     };
-    let catalog = self_check::register(Catalog::default(), deps);
-    let schedules = vec![self_check::schedule()];
-    OperationsService::new(db.clone(), rng.clone(), catalog, schedules, identity::system(gate))
+    let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
+    let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
+    let catalog = audit::operations::verify::register(catalog, db);
+    let zone = &config.schedule_time_zone;
+    let verify = audit::operations::verify::schedule(zone);
+    let schedules = vec![self_check::schedule(), prune::schedule(), verify];
+    let system = identity::system(Arc::clone(gate));
+    OperationsService::new(db.clone(), rng.clone(), catalog, schedules, system)
 }
 
 /// Sign-in through the configured provider, with its own authority trusted there and nowhere else.

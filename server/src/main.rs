@@ -18,6 +18,10 @@ fn main() -> ExitCode {
             telemetry::start(&config);
             runtime.block_on(cli::serve(*config)).map(|()| true)
         }
+        config::Command::Work(config) => {
+            telemetry::start(&config);
+            runtime.block_on(cli::work(*config)).map(|()| true)
+        }
         config::Command::AuditVerify { config, ask } => {
             return runtime.block_on(cli::audit_verify(&config, ask));
         }

@@ -6,7 +6,7 @@ use app::{identity::Capability, paths::route};
 use crate::{
     api, events,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
-    operations::forms,
+    operations::{forms, runbook_forms, view_forms},
     web::{
         Access::{self, Needs, Public, SignedIn},
         Routes, assets, health,
@@ -24,6 +24,15 @@ const SETS_UP: Access = Needs(&[Capability::IdentityView, Capability::SettingsMa
 /// What seed 003 asks for below `/system`, and for operations over JSON.
 const SYSTEM: Access = Needs(&[Capability::AccessSystemPanel, Capability::OperationsView]);
 
+const WRITES_RUNBOOKS: Access =
+    Needs(&[Capability::AccessSystemPanel, Capability::OperationsView, Capability::RunbooksManage]);
+/// Who decides about operations also sees them.
+const TRIAGES: Access = Needs(&[
+    Capability::AccessSystemPanel,
+    Capability::OperationsView,
+    Capability::OperationsManage,
+]);
+
 pub fn all() -> Routes {
     let routes = Routes::new()
         // Asked by machines before anyone is known; they tell nothing about the installation.
@@ -31,8 +40,9 @@ pub fn all() -> Routes {
         .get("/readyz", Public, health::readyz)
         .get("/version", Public, health::version)
         .get(assets::ROUTE, Public, assets::serve)
-        // Leads on to what the caller may see.
+        // Each source of open work is asked only for those who hold what it needs.
         .page(route::HOME, SignedIn)
+        .get(route::API_OPEN_WORK, SignedIn, api::home::open_work)
         // Each event is filtered by what the caller may see.
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
@@ -64,15 +74,47 @@ fn sign_in(routes: Routes) -> Routes {
 fn operations(routes: Routes) -> Routes {
     routes
         .page(route::RUNS, SYSTEM)
+        // Whoever sees a list may keep its filters; a shared view has a capability of its own.
+        .post(route::RUNS, SYSTEM, view_forms::views)
+        .page(route::FAILURES, SYSTEM)
+        .post(route::FAILURES, SYSTEM, view_forms::views)
+        .page(route::STUCK, SYSTEM)
+        .post(route::STUCK, SYSTEM, view_forms::views)
+        .get(route::API_FAILURES, SYSTEM, api::lists::failures)
+        .get(route::API_FAILURE_GROUPS, SYSTEM, api::lists::groups)
+        .get(route::API_STUCK, SYSTEM, api::lists::stuck)
+        .get(route::API_OPERATION_COUNTS, SYSTEM, api::lists::counts)
+        .get(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::list)
+        .post(route::API_SAVED_VIEWS, SYSTEM, api::saved_views::create)
+        .patch(route::API_SAVED_VIEW, SYSTEM, api::saved_views::rename)
+        .delete(route::API_SAVED_VIEW, SYSTEM, api::saved_views::delete)
         .page(route::RUN, SYSTEM)
+        // The service asks for the type's own capability besides.
+        .post(route::RUN, TRIAGES, forms::triage)
         .page(route::RUNBOOKS, SYSTEM)
         // What it starts has a capability of its own, which the service asks for.
         .post(route::RUNBOOKS, SYSTEM, forms::start)
+        .page(route::RUNBOOK, SYSTEM)
+        // Saving asks for platform.runbooks.manage, starting for the type's own capability.
+        .post(route::RUNBOOK, SYSTEM, runbook_forms::runbook)
+        .get(route::API_RUNBOOKS, SYSTEM, api::runbooks::list)
+        .get(route::API_RUNBOOK, SYSTEM, api::runbooks::get)
+        .put(route::API_RUNBOOK, WRITES_RUNBOOKS, api::runbooks::save)
+        .get(route::API_RUNBOOK_VERSIONS, SYSTEM, api::runbooks::versions)
         .server_fn("/api/ui/operations/newer", SYSTEM)
-        .get(route::API_OPERATIONS, SYSTEM, api::operations::list)
+        .get(route::API_OPERATIONS, SYSTEM, api::lists::runs)
         .post(route::API_OPERATIONS, SYSTEM, api::operations::start)
         .get(route::API_OPERATION_TYPES, SYSTEM, api::operations::types)
-        .get(route::API_OPERATION, SYSTEM, api::operations::get)
+        .get(route::API_OPERATION_WORKERS, SYSTEM, api::workers::list)
+        .get_that_waits(route::API_OPERATION, SYSTEM, api::follow::get)
+        .get(route::API_OPERATION_STEPS, SYSTEM, api::follow::steps)
+        .get_that_waits(route::API_OPERATION_LOG, SYSTEM, api::follow::log)
+        .get(route::RUN_LOG, SYSTEM, api::follow::file)
+        .server_fn("/api/ui/operations/log", SYSTEM)
+        .post(route::API_OPERATION_RETRY, TRIAGES, api::triage::retry)
+        .post(route::API_OPERATION_CANCEL, TRIAGES, api::triage::cancel)
+        .post(route::API_OPERATION_END, TRIAGES, api::triage::end_anyway)
+        .post(route::API_OPERATION_INVESTIGATE, TRIAGES, api::triage::investigate)
 }
 
 /// Auditors need no other right to read the log.

@@ -7,6 +7,7 @@ use app::identity::Capability;
 use axum::{body::Body, extract::Request};
 use http::StatusCode;
 use serde_json::json;
+use server::store::Sql;
 use tokio_util::sync::CancellationToken;
 use web_kit::{Answer, Kit, Who};
 
@@ -41,7 +42,9 @@ async fn an_operation_is_started_once_per_key_and_read_back() {
     let none = kit.get(&format!("{API}?outcome=pending")).await.json();
     assert_eq!((&none["total"], &none["total_pages"]), (&json!(0), &json!(0)));
     let types = kit.get(&format!("{API}/types")).await.json();
-    assert_eq!(types[0]["last_run"]["id"], detail["id"]);
+    let types = types.as_array().expect("a list");
+    let own = types.iter().find(|one| one["type"] == "system.self_check").expect("in the catalog");
+    assert_eq!(own["last_run"]["id"], detail["id"]);
 }
 
 #[tokio::test]
@@ -111,4 +114,135 @@ async fn the_form_leads_to_its_run_or_is_drawn_again() {
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
         assert!(refused.text().contains("Not started"), "{wrong}");
     }
+}
+
+/// A console in which one self-check has failed, and who looks at it.
+async fn with_a_failure(who: Who) -> Kit {
+    let kit = Kit::new(who).await;
+    let mut tx = kit.console.db.begin().await.expect("a write begins");
+    tx.execute(Sql::new(
+        "INSERT INTO operation_runs (workspace_id, type, status, outcome, initiator_kind, queue, priority, input, \
+         context, scheduled_at, attempt, created_at, open_work, error_summary) VALUES (1, 'system.self_check', \
+         'completed', 'failed', 'schedule', 'system', 0, '{}', '{}', 1, 1, 1, 1, 'Disk: full')",
+    ))
+    .await
+    .expect("an insert");
+    tx.commit(Vec::new()).await.expect("a commit");
+    kit
+}
+
+async fn decide(kit: &Kit, body: &str) -> Answer {
+    let request = Request::post("/system/ops/runs/1")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "same-origin");
+    kit.send(request, Body::from(body.to_owned())).await
+}
+
+const SEEN: &str = "status=completed&outcome=failed&attempt=1";
+
+#[tokio::test]
+async fn the_header_of_a_failed_run_offers_what_fits_and_takes_it() {
+    let kit = with_a_failure(Who::Admin).await;
+    let answer = kit.get("/system/ops/runs/1").await;
+    let page = answer.text();
+    assert!(page.contains("Retry…") && page.contains("Mark investigated…"));
+    assert!(!page.contains("Cancel…"));
+    let short = decide(&kit, &format!("do=investigate&{SEEN}&reason=+abc+")).await;
+    assert_eq!(short.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let drawn = short.text();
+    assert!(
+        drawn.contains("must have 5 to 500 characters") && drawn.contains(" abc "),
+        "text kept"
+    );
+    let stale = "do=investigate&status=running&outcome=pending&attempt=1&reason=looked+at+it";
+    let stale = decide(&kit, stale).await;
+    assert_eq!(stale.status, StatusCode::CONFLICT);
+    assert!(
+        stale.text().contains("It has ended in the meantime")
+            && stale.text().contains("looked at it")
+    );
+    let marked = decide(&kit, &format!("do=investigate&{SEEN}&reason=looked+at+it")).await;
+    assert_eq!(
+        (marked.status, marked.header("location")),
+        (StatusCode::SEE_OTHER, "/system/ops/runs/1")
+    );
+    let retried = decide(&kit, &format!("do=retry&{SEEN}")).await;
+    assert_eq!(
+        (retried.status, retried.header("location")),
+        (StatusCode::SEE_OTHER, "/system/ops/runs/2")
+    );
+    let again = decide(&kit, &format!("do=retry&{SEEN}")).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.text().contains("the newest is Operation #2"));
+    for wrong in ["do=delete", "", "do=retry", "do=retry&status=x&outcome=failed&attempt=1"] {
+        assert_eq!(decide(&kit, wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_look_sees_no_triage_and_forges_none() {
+    const VIEWER: &[Capability] = &[Capability::AccessSystemPanel, Capability::OperationsView];
+    let kit = with_a_failure(Who::Holding(VIEWER)).await;
+    let answer = kit.get("/system/ops/runs/1").await;
+    let page = answer.text();
+    assert!(!page.contains("Retry…") && !page.contains("Mark investigated…"));
+    assert!(page.contains("platform.operations.manage"), "one line names the capability");
+    assert!(page.contains("Show all operations") && page.contains("Go to runbooks"));
+    for body in ["do=retry", "do=cancel", "do=end_anyway", "do=investigate&reason=looked+at+it"] {
+        let forged = decide(&kit, &format!("{body}&{SEEN}")).await;
+        assert_eq!(forged.status, StatusCode::FORBIDDEN, "{body}");
+    }
+    for (call, body) in [
+        ("retry", ""),
+        ("cancel", ""),
+        ("end", ""),
+        ("investigate", r#"{"reason":"looked at it"}"#),
+    ] {
+        let forged = kit.post_json(&format!("{API}/1/{call}"), body).await;
+        assert_eq!(
+            (forged.status, forged.code()),
+            (StatusCode::FORBIDDEN, "PERMISSION_DENIED".into())
+        );
+    }
+    let denied = Sql::new(
+        "SELECT COUNT(*) AS n FROM audit_log WHERE decision = 'denied' AND capability = 'platform.operations.manage'",
+    );
+    let denied = kit.console.db.fetch_one(denied).await.expect("a row").i64("n").expect("a number");
+    assert_eq!(denied, 8);
+    let run = kit.get(&format!("{API}/1")).await.json();
+    assert_eq!(
+        (&run["open_work"], &run["triage"]["lacking"]),
+        (&json!(true), &json!("platform.operations.manage"))
+    );
+}
+
+#[tokio::test]
+async fn triage_over_json_answers_with_what_became_of_it() {
+    let kit = with_a_failure(Who::Admin).await;
+    let short = kit.post_json(&format!("{API}/1/investigate"), r#"{"reason":"abc"}"#).await;
+    assert_eq!(short.violations().get("reason").map(String::as_str), Some("length"));
+    let marked = kit
+        .post_json(&format!("{API}/1/investigate"), r#"{"reason":" node 7 was drained "}"#)
+        .await;
+    assert_eq!(marked.status, StatusCode::OK);
+    assert_eq!(marked.json()["context"]["triage"]["investigated"]["reason"], "node 7 was drained");
+    assert_eq!(marked.json()["open_work"], false);
+    let retried = kit.post_json(&format!("{API}/1/retry"), "").await;
+    assert_eq!(
+        (retried.status, retried.header("location")),
+        (StatusCode::CREATED, "/api/v1/operations/2")
+    );
+    let again = kit.post_json(&format!("{API}/1/retry"), "{}").await;
+    assert_eq!((again.status, again.code()), (StatusCode::CONFLICT, "OPERATION_RETRIED".into()));
+    let stale = r#"{"expected":{"status":"running","outcome":"pending","attempt":1}}"#;
+    let stale = kit.post_json(&format!("{API}/2/cancel"), stale).await;
+    assert_eq!((stale.status, stale.code()), (StatusCode::CONFLICT, "OPERATION_MOVED".into()));
+    let cancelled = kit.post_json(&format!("{API}/2/cancel"), "").await;
+    assert_eq!(cancelled.status, StatusCode::OK);
+    assert_eq!(cancelled.json()["error_summary"], "Cancelled by Test.");
+    let ended = kit.post_json(&format!("{API}/2/cancel"), "").await;
+    assert_eq!(ended.code(), "OPERATION_ENDED");
+    assert_eq!(kit.post_json(&format!("{API}/99/retry"), "").await.status, StatusCode::NOT_FOUND);
+    let unknown = kit.post_json(&format!("{API}/1/retry"), r#"{"force":true}"#).await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
 }

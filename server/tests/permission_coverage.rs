@@ -156,7 +156,14 @@ async fn what_belongs_to_another_workspace_is_not_there() {
     assert!(started.status.is_success(), "{}", started.text());
     let id = started.json()["id"].as_i64().expect("an id");
     // Each address of one thing, and what it is called by: fit for whatever comes with other domains.
-    for path in [format!("/api/v1/operations/{id}"), format!("/system/ops/runs/{id}")] {
+    let paths = [
+        format!("/api/v1/operations/{id}"),
+        format!("/api/v1/operations/{id}/steps"),
+        format!("/api/v1/operations/{id}/log"),
+        format!("/system/ops/runs/{id}"),
+        format!("/system/ops/runs/{id}/log"),
+    ];
+    for path in paths {
         assert_eq!(kit.get_as(&admin, &path).await.status.as_u16(), 200, "{path}");
         assert_eq!(kit.get_as(&foreign, &path).await.status.as_u16(), 404, "{path}");
     }
@@ -198,6 +205,7 @@ const PUBLIC: &[&str] = &[
 /// One's own, or what concerns nobody.
 const SIGNED_IN: &[&str] = &[
     "GET /",
+    "GET /api/v1/open-work",
     "GET /events/stream",
     "GET /api/openapi.json",
     "GET /api/schemas/{file}",
@@ -218,6 +226,9 @@ const SIGNED_IN: &[&str] = &[
 const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/system/", VIEW_ONLY),
     ("/api/v1/operations", VIEW_ONLY),
+    ("/api/v1/saved-views", VIEW_ONLY),
+    ("/api/ui/operations/", VIEW_ONLY),
+    ("/api/v1/runbooks", VIEW_ONLY),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
 ];

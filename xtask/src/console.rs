@@ -50,8 +50,8 @@ pub struct User {
 }
 
 impl Console {
-    /// Starts it on a SQLite file in `folder` and waits until it is ready.
-    pub fn start(binary: &Path, folder: &Path) -> Result<Self> {
+    /// Starts it on a SQLite file in `folder`, with further flags, and waits until it is ready.
+    pub fn start(binary: &Path, folder: &Path, flags: &[String]) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let log = folder.join("console.log");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, http::free_port(PORT)?));
@@ -60,6 +60,7 @@ impl Console {
         // Of an earlier start: its passwords are worth nothing.
         drop(fs::remove_file(&people));
         let mut command = serve(binary, folder, address, metrics, &people);
+        command.args(flags);
         let service = Service::start("the console", &mut command, &log)?;
         let mut console = Self {
             url: format!("http://{address}"),

@@ -6,6 +6,9 @@
 //!
 //! Must not configure anything that `serve` could not be told by its flags.
 
+mod ground;
+mod history;
+
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,7 +25,8 @@ use crate::progress::{note, step};
 use crate::setup;
 use crate::workspace::Workspace;
 
-const CLUSTERS: &str = "3";
+use self::ground::Ground;
+use self::history::{History, Scenes};
 
 /// Where the practice fleet says how its clusters are.
 const FLEET_FILE: &str = "fleet.json";
@@ -68,18 +72,26 @@ pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
     let binary = build::server(workspace)?;
     // A demo that was killed could not take its address back.
     AccessFile::remove(&folder);
-    let mut console = step("console", || Console::start(&binary, &folder)).with_context(|| {
+    let ground = if with_fleet { Some(Ground::lay(&folder)?) } else { None };
+    let flags = ground.as_ref().map(Ground::flags).unwrap_or_default();
+    let started = step("console", || Console::start(&binary, &folder, &flags));
+    let mut console = started.with_context(|| {
         let folder = workspace.short(&folder);
         format!("the demo's console did not start (`rm -r {folder}` lets the demo start afresh)")
     })?;
     let access = AccessFile::new(&folder, &console);
     access.write(&[])?;
     welcome(workspace, &console, since);
-    let mut fleet = if with_fleet { Some(start_fleet(workspace, &folder)?) } else { None };
-    let result = watch(&mut console, fleet.as_mut(), &access, since);
+    let mut history = ground.as_ref().and_then(|_| History::begin(&console));
+    let mut fleet = match &ground {
+        Some(ground) => Some(start_fleet(workspace, &folder, ground)?),
+        None => None,
+    };
+    let result = watch(&mut console, fleet.as_mut(), history.as_mut(), &access, since);
     if process::interrupted() {
         println!("\n  ending");
     }
+    drop(history);
     // The console first: it must not report as trouble that its clusters go.
     drop(console);
     drop(fleet);
@@ -117,13 +129,14 @@ fn welcome(workspace: &Workspace, console: &Console, since: Instant) {
 
 struct RunningFleet {
     service: Service,
+    binary: PathBuf,
     folder: PathBuf,
     log: PathBuf,
     /// Those whose readiness or failure was told.
     told: Vec<String>,
 }
 
-fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
+fn start_fleet(workspace: &Workspace, folder: &Path, ground: &Ground) -> Result<RunningFleet> {
     let tools = step("Kubernetes (a few minutes, once)", || {
         control_plane::ensure(&workspace.cache, &workspace.root)
     })?;
@@ -131,16 +144,17 @@ fn start_fleet(workspace: &Workspace, folder: &Path) -> Result<RunningFleet> {
     let (state, log) = (folder.join("fleet"), folder.join("fleet.log"));
     // One that was killed leaves its file, whose clusters are gone.
     drop(fs::remove_file(state.join(FLEET_FILE)));
-    let mut command = process::command(binary);
-    command.args(["up", "--clusters", CLUSTERS, "--tools"]).arg(tools).arg("--dir").arg(&state);
+    let mut command = process::command(&binary);
+    command.arg("up").args(ground.fleet_flags()).arg("--tools").arg(tools).arg("--dir").arg(&state);
     let service = Service::start("the practice fleet", &mut command, &log)?;
-    Ok(RunningFleet { service, folder: state, log, told: Vec::new() })
+    Ok(RunningFleet { service, binary, folder: state, log, told: Vec::new() })
 }
 
 /// Stays until the user has enough, or something ends that should not.
 fn watch(
     console: &mut Console,
     mut fleet: Option<&mut RunningFleet>,
+    mut history: Option<&mut History>,
     access: &AccessFile,
     since: Instant,
 ) -> Result<()> {
@@ -153,6 +167,11 @@ fn watch(
             let clusters = fleet.read();
             if fleet.tell(&clusters, since) {
                 access.write(&clusters)?;
+                if clusters.iter().all(|cluster| cluster.state == "ready")
+                    && let Some(history) = history.take()
+                {
+                    history.go_on(console, Scenes::of(&fleet.binary, &fleet.folder));
+                }
             }
         }
         thread::sleep(Duration::from_millis(100));

@@ -25,13 +25,32 @@ pub fn get(
     accept_encoding: &str,
     key: Option<&str>,
 ) -> Result<Answer> {
+    let who = key.map(|key| format!("X-API-Key: {key}\r\n")).unwrap_or_default();
+    let head = format!("Accept-Encoding: {accept_encoding}\r\n{who}");
+    send(server, "GET", path, &head, "")
+}
+
+/// The same with any method, and a body of JSON.
+pub fn ask(
+    server: SocketAddr,
+    method: &str,
+    path: &str,
+    json: Option<&str>,
+    key: Option<&str>,
+) -> Result<Answer> {
+    let who = key.map(|key| format!("X-API-Key: {key}\r\n")).unwrap_or_default();
+    let body = json.unwrap_or_default();
+    let kind = json.map(|_| "Content-Type: application/json\r\n").unwrap_or_default();
+    let head = format!("Content-Length: {}\r\n{kind}{who}", body.len());
+    send(server, method, path, &head, body)
+}
+
+/// `head`: further lines, each with its end.
+fn send(server: SocketAddr, method: &str, path: &str, head: &str, body: &str) -> Result<Answer> {
     let asked = || -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&server, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
-        let who = key.map(|key| format!("X-API-Key: {key}\r\n")).unwrap_or_default();
-        let request = format!(
-            "GET {path} HTTP/1.0\r\nHost: {server}\r\nAccept-Encoding: {accept_encoding}\r\n{who}\r\n"
-        );
+        let request = format!("{method} {path} HTTP/1.0\r\nHost: {server}\r\n{head}\r\n{body}");
         stream.write_all(request.as_bytes())?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;

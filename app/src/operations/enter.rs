@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::use_context;
 
-use super::Operations;
+use super::{Operations, filters::List};
 use crate::{
     error::ApiError,
     identity::{Caller, Permit, Right, permit},
@@ -28,12 +28,18 @@ pub fn enter<R: Right>()
 }
 
 /// A list's query string, read by its filters.
-pub fn read_query(query: &str) -> Result<ListQuery, ApiError> {
+pub fn read_query(list: List, query: &str) -> Result<ListQuery, ApiError> {
     let pairs: Vec<(String, String)> = serde_html_form::from_str(query).map_err(|_| {
         ApiError::invalid(
             "query",
             crate::error::Rule::Malformed { expected: crate::error::Expected::Utf8 },
         )
     })?;
-    ListQuery::parse(super::model::FILTERS, pairs).map_err(ApiError::Invalid)
+    ListQuery::parse(list.filters(), pairs).map_err(ApiError::Invalid)
+}
+
+/// How the reader's moments are written, for calls that draw times. To be asked before the first await.
+pub fn clockface() -> Result<crate::ui::Clockface, ApiError> {
+    let request = PageRequest::from_context().ok_or(ApiError::SignIn)?;
+    Ok(crate::ui::Clockface::of(&request))
 }

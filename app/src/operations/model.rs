@@ -1,14 +1,16 @@
-//! The operation run as it crosses the wire, its rules from values alone, and the filters of its lists.
+//! The operation run as it crosses the wire, and its rules from values alone.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::stuck::StuckClass;
-use crate::{
-    identity::Capability,
-    list::{Choice, Filter, FilterKind},
-    time::Micros,
+pub use super::filters::FILTERS;
+use super::{
+    lineage::Lineage,
+    since::SinceLastSuccess,
+    stuck::{Evidence, StuckClass},
+    triage::Triage,
 };
+use crate::{identity::Capability, time::Micros};
 
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -56,6 +58,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words!(Status: Queued = "queued", Running = "running", Completed = "completed");
 words!(Outcome: Pending = "pending", Succeeded = "succeeded", Failed = "failed");
@@ -133,6 +137,14 @@ pub struct OperationDetail {
     #[serde(flatten)]
     pub run: OperationRun,
     pub steps: Vec<Step>,
+    /// Why it does not move, with what that is read from.
+    pub stuck: Option<Evidence>,
+    /// What may be done about it.
+    pub triage: Triage,
+    /// The chain of retries that it stands in.
+    pub lineage: Lineage,
+    /// What is different since this type last succeeded on this target.
+    pub since_last_success: SinceLastSuccess,
 }
 
 /// An entry of the catalog, as its runbook page shows it.
@@ -188,58 +200,3 @@ pub struct Started {
     pub run: OperationRun,
     pub created: bool,
 }
-
-const STATUSES: &[Choice] = &[
-    Choice { value: "queued", label: "queued" },
-    Choice { value: "running", label: "running" },
-    Choice { value: "completed", label: "completed" },
-];
-
-const OUTCOMES: &[Choice] = &[
-    Choice { value: "pending", label: "pending" },
-    Choice { value: "succeeded", label: "succeeded" },
-    Choice { value: "failed", label: "failed" },
-];
-
-/// The filters of `/system/ops/runs` and of `GET /api/v1/operations`.
-pub const FILTERS: &[Filter] = &[
-    Filter {
-        key: "q",
-        label: "Search error, target, initiator",
-        kind: FilterKind::Search,
-        column: "search_text",
-    },
-    Filter { key: "type", label: "Type", kind: FilterKind::Exact, column: "type" },
-    Filter { key: "status", label: "Status", kind: FilterKind::OneOf(STATUSES), column: "status" },
-    Filter {
-        key: "outcome",
-        label: "Outcome",
-        kind: FilterKind::OneOf(OUTCOMES),
-        column: "outcome",
-    },
-    Filter {
-        key: "workspace_id",
-        label: "Workspace",
-        kind: FilterKind::Integer,
-        column: "workspace_id",
-    },
-    Filter { key: "tenant_id", label: "Tenant", kind: FilterKind::Integer, column: "tenant_id" },
-    Filter {
-        key: "initiator",
-        label: "Initiator",
-        kind: FilterKind::Exact,
-        column: "initiator_name",
-    },
-    Filter {
-        key: "created_after",
-        label: "Created from",
-        kind: FilterKind::Since,
-        column: "created_at",
-    },
-    Filter {
-        key: "created_before",
-        label: "Created before",
-        kind: FilterKind::Until,
-        column: "created_at",
-    },
-];

@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::model::{OperationDetail, OperationRun, OperationType, StartOperation, Started};
+use super::model::{OperationDetail, OperationType, StartOperation, Started};
 use crate::{
     error::ApiError,
     identity::{Caller, Capability, Permit, Right},
-    list::{ListQuery, Page},
 };
 
 /// Sees operations.
@@ -25,21 +24,6 @@ impl Right for Manage {
 
 #[async_trait]
 pub trait Operations: Send + Sync {
-    /// One page of the runs that the permit reaches, newest first.
-    async fn list(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-    ) -> Result<Page<OperationRun>, ApiError>;
-
-    /// How many runs of this list are newer than `after` (an operation id), counted up to 100.
-    async fn newer(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-        after: i64,
-    ) -> Result<i64, ApiError>;
-
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError>;
 
     /// The types that can be started here, with this caller's rights and each one's last run in reach.

@@ -98,6 +98,43 @@ pub struct Stuck {
     pub threshold_micros: i64,
 }
 
+/// What a verdict stands on, for those who look at one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Evidence {
+    #[serde(flatten)]
+    pub stuck: Stuck,
+    /// Where the threshold comes from, for the classes that go by the type's budget.
+    pub budget: Option<Budget>,
+    pub queue: String,
+    /// Whether a living worker serves that queue.
+    pub queue_served: bool,
+    /// Who holds it.
+    pub worker: Option<String>,
+    pub last_heartbeat_at: Option<Micros>,
+    pub lease_expires_at: Option<Micros>,
+    /// The runs that hold the slots which it waits for.
+    pub waits_for: Vec<i64>,
+    pub next: Next,
+}
+
+/// What happens to a stuck run when nobody does anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Next {
+    /// It starts as soon as a worker serves its queue.
+    WaitsForWorker,
+    /// It starts when those before it are through.
+    WaitsForTurn,
+    /// Another worker takes it up when the lease lapses; it was lost so many times before, of so many that end it.
+    TakenUp { at: Option<Micros>, losses: i64, losses_max: i64 },
+    /// It ends failed, since it must not run again by itself.
+    Orphaned { at: Micros },
+    /// Its lease lapses, and it ends as was asked for.
+    EndsCancelled { at: Option<Micros> },
+    /// It goes on for as long as its worker lives.
+    GoesOn,
+}
+
 /// A queue without a worker, and a worker without a heartbeat: the length of a lease.
 pub const HEARTBEAT_MAX: i64 = 30 * Micros::SECOND;
 /// No run is called late in its queue before that.

@@ -1,11 +1,10 @@
 //! The audit pages and the panel: complete, for those who may, and nothing typed becomes markup.
 
-use super::kit::{caller, draw, entry, page, request, run, world};
+use super::kit::{caller, detail, draw, entry, page, request, run, world};
 use crate::{
     audit::model::Decision,
     error::{ApiError, Dependency},
     identity::Capability,
-    operations::model::OperationDetail,
 };
 
 #[tokio::test]
@@ -79,7 +78,7 @@ async fn an_entry_has_all_its_fields_and_the_ways_on() {
 async fn only_who_may_see_the_log_sees_it_anywhere() {
     const OPERATOR: &[Capability] = &[Capability::AccessSystemPanel, Capability::OperationsView];
     let mut world = world(vec![]);
-    world.detail = Some(OperationDetail { run: run(7, "Self-check", None), steps: vec![] });
+    world.detail = Some(detail(run(7, "Self-check", None), vec![]));
     world.entries = Ok(page(vec![entry(41, "system.self_check.start", Decision::Allowed)]));
     let drawn = draw(&world, request("/system/ops/runs/7")).await;
     for said in ["<h2>Audit</h2>", "href=\"/audit/41\"", "href=\"/audit?target=operation%3A7\""] {

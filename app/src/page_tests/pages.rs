@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::kit::{caller, draw, page, request, routes, run, step, world};
+use super::kit::{caller, detail, draw, page, request, routes, run, step, world};
 use crate::{
-    error::{ApiError, Conflict, Dependency},
+    error::{ApiError, Dependency},
     identity::Capability,
     list::Searched,
-    operations::model::{OperationDetail, Outcome, Status, StepStatus},
+    operations::model::{Outcome, Status, StepStatus},
     paths::route,
-    request::{Flash, RefusedForm},
 };
 
-const HOSTILE: &[&str] = &[
+pub const HOSTILE: &[&str] = &[
     "</title><script>alert(1)</script>",
     "</textarea><script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
@@ -26,7 +25,10 @@ fn the_router_knows_the_paths_and_no_other() {
         route::HOME,
         route::RUNS,
         route::RUN,
+        route::FAILURES,
+        route::STUCK,
         route::RUNBOOKS,
+        route::RUNBOOK,
         route::AUDIT,
         route::AUDIT_ENTRY,
         route::TASKS,
@@ -41,12 +43,6 @@ fn the_router_knows_the_paths_and_no_other() {
         route::ACCOUNT,
     ];
     assert_eq!(known, named.into_iter().collect());
-}
-
-#[tokio::test]
-async fn the_start_page_leads_to_the_operations() {
-    let drawn = draw(&world(vec![]), request("/")).await;
-    assert_eq!((drawn.status, drawn.location.as_deref()), (303, Some(route::RUNS)));
 }
 
 #[tokio::test]
@@ -131,7 +127,7 @@ async fn the_detail_tells_what_happened_and_what_is_not_there() {
         step(3, "Check", StepStatus::Skipped, None),
     ];
     let mut world = world(vec![]);
-    world.detail = Some(OperationDetail { run: failed, steps });
+    world.detail = Some(detail(failed, steps));
     let drawn = draw(&world, request("/system/ops/runs/7")).await;
     assert_eq!(drawn.status, 200);
     for said in [
@@ -149,34 +145,6 @@ async fn the_detail_tells_what_happened_and_what_is_not_there() {
     for address in ["/system/ops/runs/8", "/system/ops/runs/eight", "/nowhere"] {
         assert_eq!(draw(&world, request(address)).await.status, 404, "{address}");
     }
-}
-
-#[tokio::test]
-async fn runbooks_start_for_those_who_may_and_say_what_is_missing() {
-    let mut world = world(vec![]);
-    let mut asked = request("/system/ops/runbooks");
-    asked.flash = Some(Flash::OperationStarted(48_212));
-    let drawn = draw(&world, asked).await;
-    assert!(
-        drawn.html.contains("<input type=\"hidden\" name=\"type\" value=\"system.self_check\"")
-    );
-    assert!(drawn.html.contains("href=\"/system/ops/runs/48212\""));
-    assert!(drawn.html.contains("&lt;script&gt;alert(1)"), "a runbook's raw HTML is text");
-
-    world.catalog[0].startable = false;
-    let drawn = draw(&world, request("/system/ops/runbooks")).await;
-    assert!(drawn.html.contains("platform.operations.manage"));
-    assert!(!drawn.main().contains("<form"), "what may not be done is absent");
-
-    let mut asked = request("/system/ops/runbooks");
-    asked.refused = Some(RefusedForm {
-        form: "start",
-        values: vec![("type".to_owned(), "no.such".to_owned())],
-        error: ApiError::Conflict(Conflict::AlreadyActive),
-    });
-    let drawn = draw(&world, asked).await;
-    assert_eq!(drawn.status, 409);
-    assert!(drawn.html.contains("already active"));
 }
 
 #[tokio::test]
@@ -220,7 +188,7 @@ async fn nothing_that_was_typed_becomes_markup() {
         evil.input = serde_json::json!({ *hostile: [hostile] });
         let mut world = world(vec![evil.clone()]);
         let steps = vec![step(1, hostile, StepStatus::Running, Some(hostile))];
-        world.detail = Some(OperationDetail { run: evil, steps });
+        world.detail = Some(detail(evil, steps));
         world.catalog[0].label = (*hostile).to_owned();
         world.catalog[0].kind = (*hostile).to_owned();
         world.tasks[0].last_error = Some((*hostile).to_owned());
@@ -242,8 +210,24 @@ async fn very_long_words_are_cut_or_wrapped_but_drawn() {
     wide.input = serde_json::json!({ "text": long });
     let mut world = world(vec![]);
     world.page = Ok(page(vec![wide.clone()]));
-    world.detail = Some(OperationDetail { run: wide, steps: vec![] });
+    world.detail = Some(detail(wide, vec![]));
     assert_eq!(draw(&world, request("/system/ops/runs")).await.status, 200);
     let detail = draw(&world, request("/system/ops/runs/7")).await;
     assert!(detail.html.contains("4000 of 10000 characters"));
+}
+
+#[tokio::test]
+async fn who_works_on_operations_stands_beside_the_tasks() {
+    let mut world = world(vec![]);
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert_eq!(drawn.status, 200);
+    for told in ["ops-1:4711", "system, upkeep", "1 alive", "7 s ago"] {
+        assert!(drawn.main().contains(told), "{told} is missing in {}", drawn.main());
+    }
+    world.workers[0].alive = false;
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("0 alive") && drawn.main().contains("gone"), "{}", drawn.main());
+    world.workers.clear();
+    let drawn = draw(&world, request("/settings/tasks")).await;
+    assert!(drawn.main().contains("operations wait until a console runs with workers"));
 }

@@ -19,18 +19,19 @@ struct Entry {
     below: &'static [Entry],
 }
 
+/// For everyone: each sees there what they may.
+const HOME: &[Entry] = &[entry("Needs a human", 'h', route::HOME, paths::home)];
+
 const OPERATIONS: &[Entry] = &[Entry {
     label: "Operations",
     letter: 'o',
     route: route::RUNS,
     href: paths::runs,
-    below: &[Entry {
-        label: "Runbooks",
-        letter: 'r',
-        route: route::RUNBOOKS,
-        href: paths::runbooks,
-        below: &[],
-    }],
+    below: &[
+        entry("Failures", 'f', route::FAILURES, paths::failures),
+        entry("Stuck", 's', route::STUCK, paths::stuck),
+        entry("Runbooks", 'r', route::RUNBOOKS, paths::runbooks),
+    ],
 }];
 
 const fn entry(
@@ -83,6 +84,7 @@ pub fn Rail(path: String, caller: Caller) -> impl IntoView {
 /// What this caller may open, by groups.
 fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
     let groups = [
+        (HOME, true),
         (OPERATIONS, sees_operations(caller)),
         (AUDIT, caller.may(Capability::AuditView)),
         (IDENTITY, caller.may(Capability::IdentityView)),
@@ -91,9 +93,10 @@ fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
     groups.into_iter().filter_map(|(entries, seen)| seen.then_some(entries)).collect()
 }
 
-/// The first page that this caller may open.
-pub fn first_page(caller: &Caller) -> Option<String> {
-    groups(caller).first().and_then(|entries| entries.first()).map(|entry| (entry.href)())
+/// Where this caller may go from home: words and address.
+pub fn places_of(caller: &Caller) -> Vec<(&'static str, String)> {
+    let entries = groups(caller).into_iter().skip(1).flatten();
+    entries.map(|entry| (entry.label, (entry.href)())).collect()
 }
 
 fn places(entries: &[Entry]) -> Vec<Go> {
@@ -125,11 +128,15 @@ fn list(class: &'static str, entries: &'static [Entry], path: &str) -> AnyView {
 
 /// `page` on the entry's own page, `true` on one below it.
 fn current(route: &str, path: &str) -> Option<&'static str> {
-    let path = path.trim_end_matches('/');
+    let (path, route) = (path.trim_end_matches('/'), route.trim_end_matches('/'));
     if path == route {
         return Some("page");
     }
-    path.strip_prefix(route).is_some_and(|rest| rest.starts_with('/')).then_some("true")
+    // Everything is below the start page, which is nobody's parent.
+    path.strip_prefix(route)
+        .filter(|_| !route.is_empty())
+        .is_some_and(|rest| rest.starts_with('/'))
+        .then_some("true")
 }
 
 #[cfg(test)]
@@ -142,5 +149,7 @@ mod tests {
         assert_eq!(current(route::RUNS, "/system/ops/runs/7"), Some("true"));
         assert_eq!(current(route::RUNS, "/system/ops/runsheet"), None);
         assert_eq!(current(route::RUNBOOKS, "/system/ops/runs"), None);
+        assert_eq!(current(route::HOME, "/"), Some("page"));
+        assert_eq!(current(route::HOME, "/system/ops/runs"), None);
     }
 }

@@ -55,6 +55,26 @@ pub fn text(
     .into_any()
 }
 
+/// A few lines of text, `most` characters at most. What is too short the server says, since a browser counts blanks.
+pub fn words(
+    label: &'static str,
+    name: &'static str,
+    value: Option<String>,
+    most: usize,
+    hint: String,
+) -> AnyView {
+    view! {
+        <label class="named">
+            <span>{label}</span>
+            <textarea class="field" name=name rows="3" required maxlength=most>
+                {value.unwrap_or_default()}
+            </textarea>
+            <span class="faint">{hint}</span>
+        </label>
+    }
+    .into_any()
+}
+
 /// Choices by value and label; the first when nothing was chosen.
 pub fn select(
     label: &'static str,

@@ -4,10 +4,12 @@
 //! notice, asks the server again with its own rights, and swaps; a notice itself carries no content.
 //! Knows no topic: what a notice means is its page's business.
 
+mod hub;
 mod link;
 mod list;
 mod swap;
 
+pub use hub::{hear, tell};
 pub use link::{Link, LinkState, LiveState, News};
 pub use list::LiveList;
 pub use swap::{fetch_page, replace_row, replace_section, section_is_held};

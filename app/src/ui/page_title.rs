@@ -10,9 +10,13 @@ use crate::error::{ApiError, Thing};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageTitle {
+    Home,
     Operations,
     Operation(i64),
+    Failures,
+    Stuck,
     Runbooks,
+    Runbook,
     BackgroundTasks,
     Audit,
     AuditEntry(i64),
@@ -39,9 +43,13 @@ impl PageTitle {
 
     fn text(self) -> String {
         let words = match self {
+            Self::Home => "Needs a human".to_owned(),
             Self::Operations => "Operations".to_owned(),
             Self::Operation(id) => format!("Operation #{id}"),
+            Self::Failures => "Failed operations".to_owned(),
+            Self::Stuck => "Stuck operations".to_owned(),
             Self::Runbooks => "Runbooks".to_owned(),
+            Self::Runbook => "Runbook".to_owned(),
             Self::BackgroundTasks => "Background tasks".to_owned(),
             Self::Audit => "Audit log".to_owned(),
             Self::AuditEntry(seq) => format!("Audit entry #{seq}"),

@@ -38,6 +38,12 @@ impl Clockface {
         local.strftime(format).to_string()
     }
 
+    /// "09:29:51.204" on the viewer's own day, else with the date before it: for lines that follow each other
+    /// within a second.
+    pub fn precise(&self, at: Micros) -> String {
+        format!("{}.{:03}", self.short(at), at.0.rem_euclid(Micros::SECOND) / 1000)
+    }
+
     pub fn relative(&self, at: Micros) -> String {
         moment::relative(self.now.since(at) / Micros::SECOND)
     }

@@ -21,12 +21,14 @@ pub enum StepState {
     Done,
     Failed,
     NotRun,
+    /// It began, and whoever did it is gone; it will be done again.
+    Interrupted,
 }
 
 impl StepState {
     const fn class(self) -> &'static str {
         match self {
-            Self::Waiting | Self::NotRun => "wait",
+            Self::Waiting | Self::NotRun | Self::Interrupted => "wait",
             Self::Running => "run",
             Self::Done => "ok",
             Self::Failed => "bad",
@@ -41,6 +43,7 @@ impl StepState {
             Self::Done => "succeeded",
             Self::Failed => "failed",
             Self::NotRun => "not run",
+            Self::Interrupted => "interrupted",
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     life,
     link::Links,
     nursery::{Child, Nursery, Spec},
+    pki::{self, Authority},
     ports::Ports,
     state::{self, State, StateFolder},
     tools::Tools,
@@ -35,6 +36,10 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub struct Wish {
     pub clusters: u8,
     pub nodes: usize,
+    /// Where the clusters are reached, for somebody who has to know before they are there; free ports otherwise.
+    pub links: Vec<u16>,
+    /// PEM of the private key that signs every cluster's certificate, for the same reason.
+    pub authority_key: Option<String>,
 }
 
 /// What the clusters share while they start, run and stop.
@@ -90,7 +95,13 @@ fn plans(wish: &Wish, state: &StateFolder, ports: &Ports) -> Result<Vec<Plan>> {
         .map(|index| {
             let name = cluster_name(index);
             let folder = state.run();
-            let plan = Plan::new(&name, index, wish.nodes, &folder, ports)?;
+            let authority = match &wish.authority_key {
+                Some(key) => Authority::from_key(pki::SHARED, key)?,
+                None => Authority::new(&format!("{name}-ca"))?,
+            };
+            let link = wish.links.get(usize::from(index)).copied();
+            let link = link.map_or_else(|| ports.take(), Ok)?;
+            let plan = Plan::new(&name, index, wish.nodes, &folder, ports, authority, link)?;
             life::logs::begin(&plan.folder)?;
             Ok(plan)
         })

@@ -45,6 +45,12 @@ enum Command {
         tools: PathBuf,
         #[command(flatten)]
         place: Place,
+        /// Where the clusters are reached, one port each, such as 7181,7182,7183.
+        #[arg(long, value_delimiter = ',')]
+        links: Vec<u16>,
+        /// A private key (PEM) that signs every cluster's certificate as `practice-ca`.
+        #[arg(long)]
+        authority_key: Option<PathBuf>,
         /// End when standard input is closed too, for a parent that may be killed.
         #[arg(long)]
         until_stdin_closes: bool,
@@ -124,9 +130,11 @@ fn run(command: Command) -> Result<ExitCode> {
 
 async fn run_async(command: Command) -> Result<()> {
     match command {
-        Command::Up { clusters, nodes, tools, place, until_stdin_closes } => {
+        Command::Up { clusters, nodes, tools, links, authority_key, place, until_stdin_closes } => {
             let asked = listen_for_end(until_stdin_closes)?;
-            fleet::fleet::run(&Wish { clusters, nodes }, &tools, &place.dir, asked).await
+            let authority_key = authority_key.map(std::fs::read_to_string).transpose()?;
+            let wish = Wish { clusters, nodes, links, authority_key };
+            fleet::fleet::run(&wish, &tools, &place.dir, asked).await
         }
         Command::Down { place } => down(&place.dir).await,
         Command::Status { place } => status(&place.dir).await,

@@ -20,8 +20,20 @@ pub struct Authority {
     pub certificate: String,
 }
 
+/// The name of an authority whose key was given: who trusts it knows it by name and key.
+pub const SHARED: &str = "practice-ca";
+
 impl Authority {
     pub fn new(name: &str) -> Result<Self> {
+        Self::with(name, KeyPair::generate()?)
+    }
+
+    /// With a key of somebody else's choice (PEM), who can trust it before it is there.
+    pub fn from_key(name: &str, key: &str) -> Result<Self> {
+        Self::with(name, KeyPair::from_pem(key)?)
+    }
+
+    fn with(name: &str, key: KeyPair) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,7 +42,6 @@ impl Authority {
             KeyUsagePurpose::CrlSign,
             KeyUsagePurpose::DigitalSignature,
         ];
-        let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }

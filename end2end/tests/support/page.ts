@@ -43,6 +43,7 @@ export const test = base.extend<{ url: string; as: Role | null }>({
 export { expect };
 
 export const routes = {
+  home: '/',
   runs: '/system/ops/runs',
   runbooks: '/system/ops/runbooks',
   tasks: '/settings/tasks',

@@ -8,11 +8,16 @@ use app::{
     events::Notice,
     identity::model::{GRANT_FILTERS, KEY_FILTERS, PEOPLE_FILTERS},
     list::{Filter, FilterKind},
-    operations::model,
+    operations::{
+        filters,
+        inputs::{self, InputField},
+        saved_views::SAVED_VIEW_FILTERS,
+    },
     paths, workspaces,
 };
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::json;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -22,7 +27,10 @@ use utoipa::{
     },
 };
 
-use super::{audit, grants, keys, operations, people, session, workspaces as places};
+use super::{
+    audit, follow, grants, home, keys, lists, operations, people, runbooks, saved_views, session,
+    triage, workers, workspaces as places,
+};
 use crate::{
     version::Version,
     web::{Failed, errors::ErrorResponse, query::Query},
@@ -37,7 +45,14 @@ use crate::{
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
-        operations::list, operations::start, operations::types, operations::get,
+        lists::runs, lists::failures, lists::groups, lists::stuck, lists::counts,
+        saved_views::list, saved_views::create, saved_views::rename, saved_views::delete,
+        operations::start, operations::types,
+        follow::get, follow::steps, follow::log,
+        home::open_work,
+        runbooks::list, runbooks::get, runbooks::save, runbooks::versions,
+        triage::retry, triage::cancel, triage::end_anyway, triage::investigate,
+        workers::list,
         session::begin, session::end, session::me,
         audit::list, audit::get, audit::export,
         people::list, people::get, people::add, people::change, people::link, people::end_session,
@@ -47,9 +62,12 @@ use crate::{
         places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
         places::tenants_archive,
     ),
-    components(schemas(ErrorResponse, Notice, Version)),
+    components(schemas(ErrorResponse, InputField, Notice, Version)),
     tags(
         (name = "operations", description = "What people and schedules asked for, and how it went"),
+        (name = "saved views", description = "A list's filters under a name, one's own or shared"),
+        (name = "home", description = "What needs a human"),
+        (name = "runbooks", description = "What to do when, and who wrote it"),
         (name = "audit", description = "Who did what, and whether they might"),
         (name = "people", description = "Who may sign in, and where they are signed in"),
         (name = "grants", description = "Who has which role, and where"),
@@ -83,7 +101,12 @@ impl utoipa::Modify for Credentials {
 
 /// The lists, with the filters that each takes.
 const LISTS: &[(&str, &[Filter])] = &[
-    (paths::route::API_OPERATIONS, model::FILTERS),
+    (paths::route::API_OPERATIONS, filters::FILTERS),
+    (paths::route::API_FAILURES, filters::FAILURE_FILTERS),
+    (paths::route::API_FAILURE_GROUPS, filters::GROUP_FILTERS),
+    (paths::route::API_STUCK, filters::STUCK_FILTERS),
+    (paths::route::API_OPERATION_COUNTS, filters::COUNT_FILTERS),
+    (paths::route::API_SAVED_VIEWS, SAVED_VIEW_FILTERS),
     (paths::route::API_AUDIT, AUDIT),
     (paths::route::API_AUDIT_EXPORT, AUDIT),
     (paths::route::API_PEOPLE, PEOPLE_FILTERS),
@@ -93,6 +116,14 @@ const LISTS: &[(&str, &[Filter])] = &[
     (paths::route::API_WORKSPACES, workspaces::model::FILTERS),
     (paths::route::API_TENANTS, workspaces::model::TENANT_FILTERS),
 ];
+
+/// What each type of operation asks for, by its name.
+static INPUTS: OnceLock<Vec<(&'static str, &'static [InputField])>> = OnceLock::new();
+
+/// Tells which types there are. Called once, before the document is asked for.
+pub fn describe_inputs(types: impl IntoIterator<Item = (&'static str, &'static [InputField])>) {
+    INPUTS.get_or_init(|| types.into_iter().collect());
+}
 
 /// The document; made once.
 pub fn of_api() -> &'static openapi::OpenApi {
@@ -108,6 +139,7 @@ pub fn of_api() -> &'static openapi::OpenApi {
                 add(list, filters);
             }
         }
+        add_inputs(&mut document);
         document
     })
 }
@@ -116,6 +148,29 @@ pub async fn document(query: Query) -> Result<Response, Failed> {
     query.none()?;
     let text = of_api().to_json().map_err(Failed::internal)?;
     Ok(([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], text).into_response())
+}
+
+/// One schema for each type's input, and that the input of a start is one of them.
+fn add_inputs(document: &mut openapi::OpenApi) {
+    let schemas = &mut document.components.get_or_insert_default().schemas;
+    let mut any_of = Vec::new();
+    for (kind, fields) in INPUTS.get().into_iter().flatten() {
+        let name = format!("Input.{kind}");
+        let Ok(schema) = serde_json::from_value(inputs::schema(fields)) else { continue };
+        any_of.push(json!({ "$ref": format!("#/components/schemas/{name}") }));
+        schemas.insert(name, schema);
+    }
+    let Some(start) = schemas.get_mut("StartOperation").filter(|_| !any_of.is_empty()) else {
+        return;
+    };
+    let mut described = serde_json::to_value(&*start).unwrap_or_default();
+    described["properties"]["input"] = json!({
+        "description": "The input of the type that `type` names; an empty object when absent",
+        "anyOf": any_of,
+    });
+    if let Ok(described) = serde_json::from_value(described) {
+        *start = described;
+    }
 }
 
 fn add(list: &mut Operation, filters: &[Filter]) {

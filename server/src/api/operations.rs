@@ -4,10 +4,9 @@
 use app::{
     error::{ApiError, Expected, Rule},
     identity::permit,
-    list::Page,
     operations::{
         Operations as _, View,
-        model::{FILTERS, OperationDetail, OperationRun, OperationType, StartOperation},
+        model::{OperationRun, OperationType, StartOperation},
     },
     paths,
 };
@@ -20,71 +19,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use crate::{
     console::Console,
     identity::Asking,
-    web::{
-        Failed,
-        errors::ErrorResponse,
-        json::Json,
-        query::{PathId, Query},
-    },
+    web::{Failed, errors::ErrorResponse, json::Json, query::Query},
 };
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-
-/// Operations, newest first.
-///
-/// Every filter takes several values (`status=queued&status=running`) except times and `q`. `total` is exact
-/// up to 10 000 where one filter or none is set; beyond that, and where several filters or `q` are set, it may
-/// be a lower bound and `total_capped` is true.
-#[utoipa::path(
-    get,
-    path = "/api/v1/operations",
-    tag = "operations",
-    params(
-        ("page" = Option<u32>, Query, description = "From 1; reaches row 10 000, then `cursor` goes on", minimum = 1),
-        ("page_size" = Option<u32>, Query, description = "20 when absent", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` or `previous_cursor` of an earlier answer"),
-    ),
-    responses(
-        (status = 200, body = Page<OperationRun>),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-        (status = 422, body = ErrorResponse, description = "The field and the rule that it broke"),
-        (status = 503, body = ErrorResponse),
-    )
-)]
-pub async fn list(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    query: Query,
-) -> Result<Json<Page<OperationRun>>, Failed> {
-    let query = query.list(FILTERS)?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.operations.list(&permit, &query).await?))
-}
-
-/// One operation with its steps.
-#[utoipa::path(
-    get,
-    path = "/api/v1/operations/{id}",
-    tag = "operations",
-    params(("id" = i64, Path, description = "The operation's number")),
-    responses(
-        (status = 200, body = OperationDetail),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-        (status = 404, body = ErrorResponse, description = "Not there, or not within reach"),
-    )
-)]
-pub async fn get(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    PathId(id): PathId,
-    query: Query,
-) -> Result<Json<OperationDetail>, Failed> {
-    query.none()?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.operations.get(&permit, id).await?))
-}
 
 /// What can be started here, and whether you may.
 #[utoipa::path(

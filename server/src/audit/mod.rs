@@ -2,7 +2,7 @@
 //!
 //! `journal` writes the chain; here it is read back. Owns verification ([`verify`]) and the signed heads
 //! ([`head`]), which let a verifier notice that the end of the chain was cut off; the list that people read
-//! ([`service`]), its export ([`export`], [`bundle`], [`csv`]) and retention ([`retention`]). Writes no audit rows but
+//! ([`service`]), its export ([`export`], [`bundle`], [`csv`]) and retention ([`retention`]), and the type `audit.verify` ([`operations`]). Writes no audit rows but
 //! those of an export and of pruning: the others are part of what they record.
 //!
 //! ```text
@@ -24,9 +24,11 @@ mod csv;
 pub mod export;
 pub mod head;
 mod heads;
+pub mod lag;
 mod link;
 mod news;
 mod offline;
+pub mod operations;
 mod retention;
 mod service;
 mod store;
@@ -38,6 +40,6 @@ pub use head::SignedHead;
 pub use heads::Heads;
 pub use news::AuditNews;
 pub use offline::{BrokenBundle, BundleFault, BundleVerdict, Unread, WholeBundle, verify_bundle};
-pub use retention::Retention;
+pub use retention::{Pruned, Retention};
 pub use service::AuditService;
-pub use verify::{Ask, Broken, Fault, Unverified, Verdict, Whole, verify};
+pub use verify::{Ask, Broken, Fault, Unverified, Verdict, Whole, verify, verify_telling};

@@ -3,8 +3,9 @@
 //! In the order of numbers, never of times: what is left is a chain without gaps that begins after the checkpoint.
 //! A batch is one transaction: rows gone, checkpoint moved, an audit row about it; killed in between, nothing of it
 //! happened. A row that does not verify is not pruned: it is evidence, and the checkpoint would cover it up.
-
-use std::time::Duration;
+//!
+//! A step of `system.prune` does it, when the oldest row is a day older than rows are kept: each batch leaves an audit
+//! row itself, so not often.
 
 use app::{identity::Caller, time::Micros};
 use tokio_util::sync::CancellationToken;
@@ -14,33 +15,48 @@ use super::{
     store::{self, Link, StoredCheckpoint},
 };
 use crate::{
-    clock::Clock,
     journal::{
         AuditRow,
         encoding::{Hash, START},
     },
     store::{Db, StoreError},
-    tasks,
     vault::ChainKeys,
 };
 
-/// Each round that prunes leaves an audit row, so not often.
-const EVERY: Duration = Duration::from_hours(24);
 /// Short enough that writers hardly wait.
 const BATCH: i64 = 1_000;
 const DAY: i64 = 86_400 * Micros::SECOND;
 
+/// Cheap to clone.
+#[derive(Clone)]
 pub struct Retention {
     db: Db,
     chain: ChainKeys,
-    clock: Clock,
     system: Caller,
     days: u32,
 }
 
+/// What is older than rows are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Old {
+    /// Counted up to 100 000.
+    pub rows: i64,
+    /// Whether the oldest of them is older by a day.
+    pub by_a_day: bool,
+}
+
+/// What pruning did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    pub batches: u64,
+    pub rows: u64,
+    /// The old end is not as it was written, and was left as it is.
+    pub suspect: bool,
+}
+
 /// What a batch found.
 enum Round {
-    Pruned,
+    Pruned(u64),
     Nothing,
     /// The old end is not as it was written; people must look first.
     Suspect,
@@ -48,40 +64,43 @@ enum Round {
 
 impl Retention {
     pub fn new(db: Db, chain: ChainKeys, system: Caller, days: u32) -> Self {
-        let clock = db.clock().clone();
-        Self { db, chain, clock, system, days }
+        Self { db, chain, system, days }
     }
 
-    /// Until told to stop. A store that does not answer ends it; it is started again.
-    pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
-        loop {
-            self.prune(&stop).await?;
-            tasks::beat();
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = self.clock.sleep(EVERY) => {}
-            }
-        }
+    async fn cutoff(&self) -> Result<Micros, StoreError> {
+        Ok(self.db.now().await?.plus(-i64::from(self.days) * DAY))
     }
 
-    /// Prunes whatever is older than it is to be kept; says how many batches that were.
-    pub async fn prune(&self, stop: &CancellationToken) -> Result<u64, StoreError> {
-        let mut batches = 0;
+    /// What [`Retention::prune`] would remove.
+    pub async fn old(&self) -> Result<Old, StoreError> {
+        let cutoff = self.cutoff().await?;
+        let oldest = store::prune::oldest(&self.db).await?;
+        let by_a_day = oldest.is_some_and(|(_, at)| at < cutoff.plus(-DAY));
+        let rows = if by_a_day { store::prune::count_before(&self.db, cutoff).await? } else { 0 };
+        Ok(Old { rows, by_a_day })
+    }
+
+    /// Prunes whatever is older than it is to be kept, until told to stop.
+    pub async fn prune(&self, stop: &CancellationToken) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
         while !stop.is_cancelled() {
-            let cutoff = self.db.now().await?.plus(-i64::from(self.days) * DAY);
-            match self.batch(cutoff).await? {
-                Round::Pruned => batches += 1,
+            match self.batch(self.cutoff().await?).await? {
+                Round::Pruned(rows) => {
+                    pruned.batches += 1;
+                    pruned.rows += rows;
+                }
                 Round::Nothing => break,
                 Round::Suspect => {
                     tracing::error!(
                         "The old end of the audit chain is not as it was written, so it is not pruned: \
                          run `quarterdeck audit verify`."
                     );
+                    pruned.suspect = true;
                     break;
                 }
             }
         }
-        Ok(batches)
+        Ok(pruned)
     }
 
     async fn batch(&self, cutoff: Micros) -> Result<Round, StoreError> {
@@ -112,7 +131,7 @@ impl Retention {
             .detail("checkpoint", checkpoint.to_string());
         tx.commit(vec![row]).await?;
         tracing::info!(from = after + 1, to = last, "pruned the audit log: {checkpoint}");
-        Ok(Round::Pruned)
+        Ok(Round::Pruned(count))
     }
 
     /// Where the chain begins; none when the checkpoint is not ours.

@@ -45,6 +45,24 @@ pub async fn ends(db: &Db) -> Result<Ends, StoreError> {
     })
 }
 
+/// What no signed head covers.
+pub struct HeadLag {
+    pub rows: i64,
+    /// When the first of them was written; none when there is none.
+    pub since: Option<Micros>,
+}
+
+pub async fn head_lag(db: &Db) -> Result<HeadLag, StoreError> {
+    let sql = Sql::new(
+        "SELECT h.seq - s.seq AS lag, (SELECT at FROM audit_log WHERE seq = s.seq + 1) AS since FROM audit_head h, \
+         (SELECT CASE WHEN c.seq > COALESCE(MAX(a.seq), 0) THEN c.seq ELSE COALESCE(MAX(a.seq), 0) END AS seq \
+         FROM audit_checkpoint c LEFT JOIN audit_heads a ON 1 = 1 WHERE c.id = 1 GROUP BY c.seq) s WHERE h.id = 1",
+    );
+    // A checkpoint that was taken away is for verification to tell.
+    let Some(row) = db.fetch_optional(sql).await? else { return Err(StoreError::NoRow) };
+    Ok(HeadLag { rows: row.i64("lag")?.max(0), since: row.opt_micros("since")? })
+}
+
 /// A row with its part of the chain, as it stands in the table.
 #[derive(Clone, Debug)]
 pub struct Link {

@@ -106,6 +106,16 @@ pub enum Unverified {
 }
 
 pub async fn verify(db: &Db, chain: &ChainKeys, ask: &Ask) -> Result<Verdict, Unverified> {
+    verify_telling(db, chain, ask, &|_| ()).await
+}
+
+/// The same, and tells after each page which row it has come to.
+pub async fn verify_telling(
+    db: &Db,
+    chain: &ChainKeys,
+    ask: &Ask,
+    tell: &(dyn Fn(i64) + Send + Sync),
+) -> Result<Verdict, Unverified> {
     if let Some(head) = &ask.head {
         head.check(chain).map_err(|doubt| match doubt {
             Doubt::UnknownKey => Unverified::HeadKey(head.key_id.clone()),
@@ -114,7 +124,7 @@ pub async fn verify(db: &Db, chain: &ChainKeys, ask: &Ask) -> Result<Verdict, Un
     }
     let mut checkpoint = store::checkpoint(db).await?;
     loop {
-        let verdict = verify_after(db, chain, ask, &checkpoint).await?;
+        let verdict = verify_after(db, chain, ask, &checkpoint, tell).await?;
         let now = store::checkpoint(db).await?;
         // What was pruned while it was read looks as if it were missing.
         if matches!(verdict, Verdict::Whole(_)) || now.seq <= checkpoint.seq {
@@ -129,6 +139,7 @@ async fn verify_after(
     chain: &ChainKeys,
     ask: &Ask,
     checkpoint: &StoredCheckpoint,
+    tell: &(dyn Fn(i64) + Send + Sync),
 ) -> Result<Verdict, Unverified> {
     let Some(base) = base(chain, checkpoint) else {
         return Ok(Verdict::Broken(Broken { seq: checkpoint.seq, fault: Fault::Checkpoint }));
@@ -142,7 +153,7 @@ async fn verify_after(
         return Ok(Verdict::Broken(Broken { seq: head.seq, fault }));
     }
     let mut walk = Walk::begin(db, chain, &ends, &base, from).await?;
-    if let Some(broken) = walk.run(to, ask).await? {
+    if let Some(broken) = walk.run(to, ask, tell).await? {
         return Ok(Verdict::Broken(broken));
     }
     let Walk { rows, heads, next, .. } = walk;
@@ -217,7 +228,12 @@ impl<'a> Walk<'a> {
         Ok(Self { db, chain, ends, base, next: from, prev, read, rows: 0, heads: 0 })
     }
 
-    async fn run(&mut self, to: i64, ask: &Ask) -> Result<Option<Broken>, StoreError> {
+    async fn run(
+        &mut self,
+        to: i64,
+        ask: &Ask,
+        tell: &(dyn Fn(i64) + Send + Sync),
+    ) -> Result<Option<Broken>, StoreError> {
         loop {
             let page = store::links(self.db, self.read, to, PAGE).await?;
             let Some((end, _)) = page.last() else { break };
@@ -230,6 +246,7 @@ impl<'a> Walk<'a> {
                     return Ok(Some(Broken { seq, fault }));
                 }
             }
+            tell(self.read);
         }
         if self.next <= to {
             let later = store::links(self.db, self.next, i64::MAX, 1).await?;

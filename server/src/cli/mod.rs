@@ -1,12 +1,14 @@
-//! What the program does from the command line: serve, bring the database up to date, verify the audit chain, or
-//! look after its keys.
+//! What the program does from the command line: serve, work on operations alone, bring the database up to date,
+//! verify the audit chain, or look after its keys.
 
 mod audit;
 mod keys;
 mod migrate;
 mod serve;
+mod work;
 
 pub use audit::verify as audit_verify;
 pub use keys::{list_keys, new_key, retire_key, rotate_key};
 pub use migrate::migrate;
 pub use serve::serve;
+pub use work::work;

@@ -37,6 +37,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Some(store_config(&config).hold().context("the database cannot be opened")?)
     };
     let console = open(config).await?;
+    check_queues(console)?;
     let stack =
         Stack::new(console, routes::all()).context("the route table does not fit the pages")?;
     console.start();
@@ -84,7 +85,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn finish(console: &'static Console, grace: Duration) {
+pub(super) async fn finish(console: &'static Console, grace: Duration) {
     let late = console.tasks.shutdown(grace).await;
     if !late.is_empty() {
         tracing::warn!(tasks = late.join(", "), "tasks did not stop in time");
@@ -97,7 +98,10 @@ async fn finish(console: &'static Console, grace: Duration) {
     tracing::info!("stopped");
 }
 
-async fn bind(setting: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+pub(super) async fn bind(
+    setting: &str,
+    address: std::net::SocketAddr,
+) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{setting}: {address} cannot be listened on"))
@@ -123,7 +127,16 @@ async fn open(config: Config) -> anyhow::Result<&'static Console> {
     Ok(Console::open(parts).await?)
 }
 
-async fn serve_metrics(
+/// A queue that no type is in is a name that was typed wrong: nobody would ever notice that it stays empty.
+pub(super) fn check_queues(console: &Console) -> anyhow::Result<()> {
+    let Some(unknown) = console.operations.find_unknown_queue(&console.config.queues) else {
+        return Ok(());
+    };
+    let known = console.operations.queues().join(", ");
+    anyhow::bail!("queues: `{unknown}` is no queue of this version; there are {known}")
+}
+
+pub(super) async fn serve_metrics(
     console: &'static Console,
     listener: Option<TcpListener>,
     stop: CancellationToken,

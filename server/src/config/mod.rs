@@ -5,6 +5,7 @@
 //! the environment, the environment over the file. Every value is checked here, before anything is opened,
 //! and all faults are told at once, each with the setting and where its value came from.
 
+mod command;
 pub mod oidc;
 mod settings;
 mod sources;
@@ -13,6 +14,7 @@ mod values;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 
 pub use oidc::{GroupRole, OidcConfig};
 pub use sources::{Environment, Fault, Faults};
@@ -26,6 +28,7 @@ use crate::vault::KeyRing;
 #[derive(Clone, Debug)]
 pub enum Command {
     Serve(Box<Config>),
+    Work(Box<Config>),
     Migrate { config: Box<Config>, check: bool },
     AuditVerify { config: Box<Config>, ask: AuditAsk },
     NewKey,
@@ -70,18 +73,47 @@ pub struct Config {
     pub vault_keys: Option<KeyRing>,
     /// Audit entries are kept so long.
     pub audit_retention_days: u32,
+    pub retention: Retention,
     pub max_body_bytes: usize,
     pub request_timeout: Duration,
     pub shutdown_grace: Duration,
     /// Searches that one caller may make in a second.
     pub search_rate: u32,
     pub workers: usize,
+    /// Empty for all of them.
+    pub queues: Vec<String>,
+    /// The console's own schedules run on its clock.
+    pub schedule_time_zone: TimeZone,
     pub upstreams: Vec<Upstream>,
     /// None when nobody signs in through an identity provider.
     pub oidc: Option<OidcConfig>,
     pub oidc_grants: Vec<GroupRole>,
     pub log_format: LogFormat,
     pub log_level: String,
+}
+
+/// How long what is kept of the past is kept (DECIDED 25); the audit log has its own setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    pub run_days: u32,
+    pub failed_run_days: u32,
+    pub run_log_days: u32,
+    pub open_work_days: u32,
+    pub event_hours: u32,
+    pub event_count: u32,
+}
+
+impl Retention {
+    fn read(read: &mut Reader<'_>) -> Self {
+        Self {
+            run_days: read.value("run_retention_days", values::number::<1, 36_500>),
+            failed_run_days: read.value("failed_run_retention_days", values::number::<1, 36_500>),
+            run_log_days: read.value("run_log_retention_days", values::number::<1, 36_500>),
+            open_work_days: read.value("open_work_days", values::number::<1, 36_500>),
+            event_hours: read.value("event_retention_hours", values::number::<1, 8_760>),
+            event_count: read.value("event_retention_count", values::number::<1_000, 10_000_000>),
+        }
+    }
 }
 
 impl Config {
@@ -115,11 +147,14 @@ impl Config {
             vault_key_file: read.optional("vault_key_file", values::file),
             vault_keys: read.optional("vault_keys", values::key_ring),
             audit_retention_days: read.value("audit_retention_days", values::number::<1, 36_500>),
+            retention: Retention::read(&mut read),
             max_body_bytes: read.value("max_body_bytes", values::bytes),
             request_timeout: read.value("request_timeout", values::seconds::<1, 600>),
             shutdown_grace: read.value("shutdown_grace", values::seconds::<0, 600>),
             search_rate: read.value("search_rate", values::number::<1, 100_000>),
-            workers: read.value("workers", values::count::<1, 4>),
+            workers: read.value("workers", values::count::<0, 16>),
+            queues: read.list("queues", values::queue),
+            schedule_time_zone: read.value("schedule_time_zone", values::time_zone),
             upstreams: read.list("upstreams", values::upstream),
             oidc: oidc::read(&mut read),
             oidc_grants: read.list("oidc_grant", oidc::group_role),

@@ -1,6 +1,6 @@
 //! Every setting, once: its name, what it means, its default and where it stands in `--help`.
 
-use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
+use clap::{Arg, ArgAction, builder::NonEmptyStringValueParser};
 
 use super::oidc;
 
@@ -29,6 +29,8 @@ pub enum Kind {
     Switch,
     /// The flag may be repeated; the variable separates by commas; the file has an array.
     Many,
+    /// Like `Many`, of words that hold no comma: the flag separates by commas too.
+    Words,
 }
 
 impl Setting {
@@ -44,7 +46,7 @@ impl Setting {
         SETTINGS.iter().find(|s| s.key == key)
     }
 
-    fn arg(&self) -> Arg {
+    pub fn arg(&self) -> Arg {
         let mut notes = vec![format!("[env: {}]", self.variable())];
         if !self.default.is_empty() {
             notes.push(format!("[default: {}]", self.default));
@@ -61,6 +63,10 @@ impl Setting {
             Kind::Many => {
                 arg.action(ArgAction::Append).value_parser(NonEmptyStringValueParser::new())
             }
+            Kind::Words => arg
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .value_parser(NonEmptyStringValueParser::new()),
         }
     }
 }
@@ -78,6 +84,7 @@ const fn single(
 const NETWORK: &str = "Network";
 const SIGN_IN: &str = "Sign-in with OpenID Connect";
 const STORAGE: &str = "Storage";
+const RETENTION: &str = "Retention";
 const LIMITS: &str = "Limits";
 const WORK: &str = "Work";
 const LOGS: &str = "Logs";
@@ -313,11 +320,53 @@ pub const SETTINGS: &[Setting] = &[
         )
     },
     single(
-        STORAGE,
+        RETENTION,
         "audit_retention_days",
         "DAYS",
         "400",
         "How long audit entries are kept; older ones are pruned daily and leave a signed checkpoint.",
+    ),
+    single(
+        RETENTION,
+        "run_retention_days",
+        "DAYS",
+        "90",
+        "How long an operation that succeeded is kept after its end.",
+    ),
+    single(
+        RETENTION,
+        "failed_run_retention_days",
+        "DAYS",
+        "180",
+        "How long an operation that failed is kept after its end.",
+    ),
+    single(
+        RETENTION,
+        "run_log_retention_days",
+        "DAYS",
+        "14",
+        "How long the log of an operation is kept after its end.",
+    ),
+    single(
+        RETENTION,
+        "open_work_days",
+        "DAYS",
+        "7",
+        "How long a failure that nobody takes up counts as open work.",
+    ),
+    single(
+        RETENTION,
+        "event_retention_hours",
+        "HOURS",
+        "24",
+        "How far back a page that was away can catch up with what changed.",
+    ),
+    single(
+        RETENTION,
+        "event_retention_count",
+        "NUMBER",
+        "100000",
+        "The same by number: of more events than that, the oldest are pruned before their time.",
     ),
     single(LIMITS, "max_body_bytes", "BYTES", "1048576", "The largest request body that is taken."),
     single(
@@ -346,7 +395,24 @@ pub const SETTINGS: &[Setting] = &[
         "workers",
         "NUMBER",
         "4",
-        "Operations that run at the same time in this process, at most 4.",
+        "Operations that run at the same time in this process, at most 16; 0 for none, where others work.",
+    ),
+    Setting {
+        kind: Kind::Words,
+        ..single(
+            WORK,
+            "queues",
+            "NAME,…",
+            "",
+            "The queues that this process works on, such as system,upkeep; all of them unless set; repeatable.",
+        )
+    },
+    single(
+        WORK,
+        "schedule_time_zone",
+        "ZONE",
+        "UTC",
+        "On whose clock the console's own schedules run, such as Europe/Berlin.",
     ),
     Setting {
         kind: Kind::Many,
@@ -374,113 +440,3 @@ pub const SETTINGS: &[Setting] = &[
         "error, warn, info, debug or trace, also by part: info,server::web=debug.",
     ),
 ];
-
-const EXAMPLES: &str = "\
-Examples:
-  quarterdeck
-      Serves on http://127.0.0.1:7080 with a SQLite file in the current directory.
-  quarterdeck migrate && quarterdeck serve --database-url postgres://quarterdeck@db/quarterdeck
-      Prepares a Postgres database, then serves from it.
-  QUARTERDECK_LOG_FORMAT=json quarterdeck serve --config /etc/quarterdeck.toml
-      Reads the file; the variable wins over the file, a flag would win over both.
-
-The file has one line per setting, named as the flag with underscores:
-  listen = \"127.0.0.1:7080\"
-  upstreams = [\"prometheus=http://127.0.0.1:9090\"]";
-
-/// The command line.
-pub fn command() -> Command {
-    let config = Arg::new("config")
-        .long("config")
-        .value_name("FILE")
-        .global(true)
-        .value_parser(NonEmptyStringValueParser::new())
-        .help("A TOML file with settings. [env: QUARTERDECK_CONFIG]");
-    let check = Arg::new("check")
-        .long("check")
-        .action(ArgAction::SetTrue)
-        .help("Change nothing: say what is missing, and end with 1 when something is");
-    Command::new("quarterdeck")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("An operations console for fleets of Kubernetes clusters and the agents on them.")
-        .after_help(EXAMPLES)
-        .arg(config)
-        .args(SETTINGS.iter().map(Setting::arg))
-        .subcommand(Command::new("serve").about("Serve the console (also without a subcommand)"))
-        .subcommand(
-            Command::new("migrate")
-                .about("Bring the database to this version's schema, under a lock")
-                .arg(check),
-        )
-        .subcommand(audit())
-        .subcommand(keys())
-}
-
-fn keys() -> Command {
-    let id = Arg::new("id")
-        .value_name("ID")
-        .required(true)
-        .value_parser(NonEmptyStringValueParser::new())
-        .help("The key's name, as `quarterdeck keys list` shows it");
-    Command::new("keys")
-        .about("The key ring: print a new key, list those in use, change the active one, retire an old one")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(
-            Command::new("new")
-                .about("Print a fresh line for the key ring; put first, it becomes the active key"),
-        )
-        .subcommand(Command::new("list").about(
-            "List the keys of the ring and of the database by name, with what each of them still seals and verifies; end \
-             with 1 when the ring lacks one",
-        ))
-        .subcommand(Command::new("rotate").about(
-            "Put a new key first in the key file; a console that is started then seals with it, and seals again what \
-             older keys sealed",
-        ))
-        .subcommand(
-            Command::new("retire")
-                .about("Take a key out of the ring when no sealed value and no audit row needs it any more")
-                .arg(id),
-        )
-}
-
-fn audit() -> Command {
-    let row = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("SEQ")
-            .value_parser(clap::value_parser!(i64).range(1..))
-            .help(help)
-    };
-    let head = Arg::new("head")
-        .long("head")
-        .value_name("LINE")
-        .value_parser(NonEmptyStringValueParser::new())
-        .help("A line of the log with a signed head: the chain must still contain it");
-    let bundle = Arg::new("bundle")
-        .long("bundle")
-        .value_name("FILE")
-        .value_parser(NonEmptyStringValueParser::new())
-        .conflicts_with_all(["from", "to"])
-        .help("Verify an exported NDJSON bundle instead, with the key ring alone: no database is opened");
-    let verify = Command::new("verify")
-        .about("Verify the audit chain, and name the first row that is not as it was written")
-        .long_about(
-            "Verify the audit chain, and name the first row that is not as it was written. Only reads, also \
-             beside a running console. Needs the key ring of the console.\n\n\
-             With --bundle it verifies a file that was exported as NDJSON. A bundle of the whole log proves every \
-             row from the first one kept to the signed head; one of a query proves its rows, and that the file is as \
-             it was exported, but not what lies between its rows.\n\n\
-             Ends with 0 when the chain is whole, 1 when it is broken, 2 when it could not be checked.",
-        )
-        .arg(row("from", "The first row to look at; it must follow the row before it [default: the first]"))
-        .arg(row("to", "The last row to look at [default: the last]"))
-        .arg(head)
-        .arg(bundle);
-    Command::new("audit")
-        .about("Verify the audit chain")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(verify)
-}

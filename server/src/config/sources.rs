@@ -11,7 +11,8 @@ use clap::{ArgMatches, error::ErrorKind};
 
 use super::{
     AuditAsk, Command, Config,
-    settings::{Kind, PREFIX, SETTINGS, Setting, command},
+    command::command,
+    settings::{Kind, PREFIX, SETTINGS, Setting},
 };
 
 /// One setting that cannot be used, with the reason.
@@ -161,7 +162,7 @@ impl Given {
         for setting in SETTINGS {
             let Some((name, value)) = environment.get(setting) else { continue };
             let values = match setting.kind {
-                Kind::Many => value
+                Kind::Many | Kind::Words => value
                     .split(',')
                     .map(|v| v.trim().to_owned())
                     .filter(|v| !v.is_empty())
@@ -186,7 +187,7 @@ impl Given {
 fn written(setting: &Setting, value: toml::Value) -> Result<Vec<String>, String> {
     use toml::Value;
     match (setting.kind, value) {
-        (Kind::Many, Value::Array(items)) => {
+        (Kind::Many | Kind::Words, Value::Array(items)) => {
             items.into_iter().map(|item| scalar(item).ok_or_else(|| wrong(setting))).collect()
         }
         (_, value) => Ok(vec![scalar(value).ok_or_else(|| wrong(setting))?]),
@@ -194,7 +195,8 @@ fn written(setting: &Setting, value: toml::Value) -> Result<Vec<String>, String>
 }
 
 fn wrong(setting: &Setting) -> String {
-    let what = if setting.kind == Kind::Many { "an array of texts" } else { "one value" };
+    let many = matches!(setting.kind, Kind::Many | Kind::Words);
+    let what = if many { "an array of texts" } else { "one value" };
     format!("must be {what} ({})", setting.value)
 }
 
@@ -276,6 +278,7 @@ pub fn read(
         .map_err(|faults| command().error(ErrorKind::ValueValidation, faults))?;
     let config = Box::new(config);
     Ok(match name {
+        "work" => Command::Work(config),
         "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
         "keys" => Command::ListKeys(config),

@@ -29,7 +29,7 @@ fn every_default_is_valid_and_stands_in_the_help() {
     let config = serve(&[], NONE).expect("no setting is required");
     assert_eq!(config.listen.to_string(), "127.0.0.1:7080");
     assert_eq!(config.max_body_bytes, 1 << 20);
-    let help = super::settings::command().render_long_help().to_string();
+    let help = super::command::command().render_long_help().to_string();
     for setting in SETTINGS {
         assert!(help.contains(&format!("--{}", setting.flag())), "{}", setting.key);
         assert!(help.contains(&setting.variable()), "{}", setting.key);
@@ -106,7 +106,7 @@ fn every_fault_is_told_at_once_with_its_setting_and_its_place() {
     let refused = serve(&["--request-timeout", "0", "--max-body-bytes=7"], environment)
         .expect_err("all wrong");
     for told in [
-        "workers (from QUARTERDECK_WORKERS): `many` is not a whole number from 1 to 4",
+        "workers (from QUARTERDECK_WORKERS): `many` is not a whole number from 0 to 16",
         "log_format (from QUARTERDECK_LOG_FORMAT): `xml` is not `json` or `pretty`",
         "request_timeout (from --request-timeout): `0` is not a number of seconds from 1 to 600",
         "max_body_bytes (from --max-body-bytes): `7` is not",
@@ -242,4 +242,50 @@ fn a_file_of_authorities_is_read_at_start_and_must_hold_some() {
     }
     let refused = read("/nowhere/ca.pem").expect_err("no such file");
     assert!(refused.contains("`/nowhere/ca.pem` cannot be read: No such file"), "{refused}");
+}
+
+#[test]
+fn a_worker_is_told_its_queues_and_a_zone_must_exist() {
+    let args = [
+        "quarterdeck",
+        "work",
+        "--queues",
+        "system,upkeep",
+        "--queues",
+        "agents",
+        "--workers",
+        "2",
+    ];
+    match read(args, &Environment::default()) {
+        Ok(Command::Work(config)) => {
+            assert_eq!(config.queues, ["system", "upkeep", "agents"]);
+            assert_eq!(config.workers, 2);
+        }
+        other => panic!("{other:?}"),
+    }
+    let none = serve(&["--workers", "0"], [("QUARTERDECK_QUEUES", "a, b")]).expect("others work");
+    assert_eq!((none.workers, none.queues.len()), (0, 2));
+    assert!(
+        serve(&["--queues", "System!"], NONE).expect_err("no name").contains("`System!` is not")
+    );
+    let zone = serve(&["--schedule-time-zone", "Europe/Berlin"], NONE).expect("a zone");
+    assert_eq!(zone.schedule_time_zone.iana_name(), Some("Europe/Berlin"));
+    let refused = serve(&["--schedule-time-zone", "Mars/Olympus"], NONE).expect_err("no zone");
+    assert!(refused.contains("`Mars/Olympus` is not a time zone"), "{refused}");
+}
+
+#[test]
+fn what_is_kept_is_kept_as_long_as_was_decided() {
+    let kept = serve(&[], NONE).expect("the defaults").retention;
+    let wanted = Retention {
+        run_days: 90,
+        failed_run_days: 180,
+        run_log_days: 14,
+        open_work_days: 7,
+        event_hours: 24,
+        event_count: 100_000,
+    };
+    assert_eq!(kept, wanted);
+    let other = serve(&["--run-log-retention-days", "3"], NONE).expect("shorter").retention;
+    assert_eq!(other, Retention { run_log_days: 3, ..wanted });
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
@@ -181,6 +182,21 @@ pub fn upstream(text: &str) -> Read<Upstream> {
 
 fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+pub fn queue(text: &str) -> Read<String> {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b);
+    if (1..=40).contains(&text.len()) && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        want("the name of a queue, such as system")
+    }
+}
+
+pub fn time_zone(text: &str) -> Read<TimeZone> {
+    // Only a zone with a name can be shown to people.
+    let zone = TimeZone::get(text).ok().filter(|zone| zone.iana_name().is_some());
+    zone.map_or_else(|| want("a time zone such as Europe/Berlin, or UTC"), Ok)
 }
 
 pub fn log_format(text: &str) -> Read<LogFormat> {

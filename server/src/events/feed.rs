@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Event, Subscription, window};
-use crate::store::{Db, StoreError};
+use crate::{
+    store::{Db, StoreError},
+    web::gauges::{Gauge, Sample},
+};
 
 /// Finds what no wake told of: another replica's commits while the line to Postgres was down.
 const POLL: Duration = Duration::from_secs(1);
@@ -20,6 +23,15 @@ const POLL: Duration = Duration::from_secs(1);
 const RING: usize = 1_024;
 /// A person has a stream per visible tab; more is a mistake or an attack.
 const STREAMS_PER_CALLER: usize = 20;
+
+const LAG: Gauge = Gauge {
+    name: "events_lag",
+    help: "How long the oldest news of the database has waited for its number; 0 when none waits",
+    unit: Some(|| prometheus_client::registry::Unit::Seconds),
+};
+
+/// What [`Feed::samples`] answers.
+pub const GAUGES: &[Gauge] = &[LAG];
 
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -101,6 +113,11 @@ impl Feed {
         window::waiting_for(&self.0.db).await
     }
 
+    /// The same for metrics.
+    pub async fn samples(&self) -> Result<Vec<Sample>, StoreError> {
+        Ok(vec![Sample::seconds(&LAG, self.lag().await?)])
+    }
+
     /// What follows `after` (an event's number), or what comes from now on, as far as `caller` may hear of it.
     pub async fn subscribe(
         &self,
@@ -109,6 +126,11 @@ impl Feed {
     ) -> Result<Subscription, StoreError> {
         let bounds = window::bounds(&self.0.db).await?;
         Ok(Subscription::new(self.clone(), caller.clone(), after, bounds))
+    }
+
+    /// How many events [`Feed::prune`] would remove.
+    pub async fn prunable(&self, keep_for: Duration, keep: i64) -> Result<i64, StoreError> {
+        window::prunable(&self.0.db, keep_for, keep).await
     }
 
     /// Removes what is older than `keep_for` or beyond the last `keep` events; says how many that were.
@@ -126,6 +148,11 @@ impl Feed {
         }
         *open += 1;
         Some(StreamSlot { feed: self.clone(), key })
+    }
+
+    /// How many follow right now: streams and requests that wait.
+    pub fn followers(&self) -> usize {
+        self.0.head.receiver_count()
     }
 
     pub(super) fn heads(&self) -> watch::Receiver<i64> {

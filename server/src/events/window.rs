@@ -152,6 +152,21 @@ fn insert(head: i64, rows: &[Row]) -> Result<Sql, StoreError> {
     Ok(sql)
 }
 
+/// How many events are older than `keep_for` or beyond the last `keep`.
+pub(super) async fn prunable(db: &Db, keep_for: Duration, keep: i64) -> Result<i64, StoreError> {
+    let keep_for = i64::try_from(keep_for.as_micros()).unwrap_or(i64::MAX);
+    let oldest = Micros(db.now().await?.0.saturating_sub(keep_for));
+    let bounds = bounds(db).await?;
+    // Numbers follow the times, but for clocks that were set: the last that is too old ends what goes.
+    let sql = Sql::new("SELECT COALESCE(MIN(seq), 0) AS seq FROM events WHERE created_at >= ");
+    let first_kept = match db.fetch_one(sql.arg(oldest)).await?.i64("seq")? {
+        0 => bounds.head + 1,
+        seq => seq,
+    };
+    let last = (first_kept - 1).max(bounds.head - keep);
+    Ok((last - bounds.pruned_to).max(0))
+}
+
 /// Removes what is older than `keep_for` or beyond the last `keep` events; says how many that were.
 pub(super) async fn prune(db: &Db, keep_for: Duration, keep: i64) -> Result<i64, StoreError> {
     let keep_for = i64::try_from(keep_for.as_micros()).unwrap_or(i64::MAX);

@@ -34,6 +34,11 @@ impl Failure {
         Self::new("interrupted", "The worker let go of this run.")
     }
 
+    /// A person asked for the end of the run.
+    pub(super) fn cancelled() -> Self {
+        Self::new("cancelled", "Cancelled.")
+    }
+
     /// What a finished step of an earlier attempt said.
     pub(super) fn recorded(message: &str) -> Self {
         Self::new("step_failed", message)

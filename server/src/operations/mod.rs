@@ -40,20 +40,34 @@
 //! the step as the unit of recovery (underway, pgqrs), cancel by lease (sqlxmq), and the lesson of apalis:
 //! fence by a token that is made anew for each claim, never by a name. Cron expressions are croner's.
 
+mod evidence;
 pub mod failure;
+pub mod follow;
 pub mod forms;
+pub mod gauges;
+mod lists;
+pub mod measures;
+mod open_work;
 #[expect(clippy::module_inception, reason = "each domain has its types under `operations`")]
 pub mod operations;
+mod presence;
 pub mod probe;
 pub mod run;
+pub mod runbook_forms;
+mod runbooks;
+mod saved_views;
+pub mod schedule;
 #[doc(hidden)]
 pub mod seeding;
+mod spawn;
 pub mod spec;
 mod start;
 pub mod store;
 mod stuck;
 pub mod timer;
 pub mod timing;
+mod triage;
+pub mod view_forms;
 pub mod worker;
 
 use std::sync::Arc;
@@ -61,11 +75,11 @@ use std::sync::Arc;
 use app::{
     error::{ApiError, Thing},
     identity::{Caller, Permit, Reach},
-    list::{ListQuery, Page},
     operations::{
         Operations, View,
         model::{
-            LastRun, OperationDetail, OperationRun, OperationType, StartOperation, Started, Status,
+            LastRun, OperationDetail, OperationRun, OperationType, Outcome, StartOperation,
+            Started, Status,
         },
     },
     time::Micros,
@@ -74,15 +88,16 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use self::{
+    measures::Measures,
+    schedule::Schedule,
     spec::{Catalog, Entry},
-    store::{RUNS, refused},
-    timer::{Schedule, Timer},
+    store::refused,
+    timer::Timer,
     worker::Worker,
 };
 use crate::{
     clock::{Clock, Rng},
-    store::{Db, list},
-    tasks::Tasks,
+    store::{Db, StoreError},
 };
 
 /// What the engine and the service stand on. Cheap to clone.
@@ -95,7 +110,10 @@ struct Base {
     schedules: Arc<[Schedule]>,
     /// Rung when a run was queued here, or room was made for one.
     wake: Arc<Notify>,
+    /// Rung when a cancellation was asked for here.
+    cancels: Arc<Notify>,
     budgets: Arc<stuck::Budgets>,
+    measures: Measures,
     /// The console itself: starts scheduled runs and writes how runs ended.
     system: Caller,
     /// When this process began, by the database's clock as far as SQLite has one.
@@ -108,11 +126,6 @@ pub struct OperationsService {
     base: Base,
 }
 
-/// The newest runs of a list are counted up to here for "3 new".
-const NEWER_MAX: i64 = 100;
-
-const TIMER_TASK: &str = "Starts scheduled operations and takes back those whose worker is gone.";
-const WORKER_TASK: &str = "Does queued operations, one at a time.";
 impl OperationsService {
     pub fn new(
         db: Db,
@@ -125,8 +138,21 @@ impl OperationsService {
         let (catalog, schedules) = (Arc::new(catalog), schedules.into());
         let wake = Arc::new(Notify::new());
         let began_at = clock.now();
-        let budgets = Arc::default();
-        Self { base: Base { db, clock, rng, catalog, schedules, wake, budgets, system, began_at } }
+        let (budgets, cancels, measures) = (Arc::default(), Arc::default(), Measures::default());
+        let base = Base {
+            db,
+            clock,
+            rng,
+            catalog,
+            schedules,
+            wake,
+            cancels,
+            budgets,
+            measures,
+            system,
+            began_at,
+        };
+        Self { base }
     }
 
     /// A worker for these queues; `name` is what people see of it.
@@ -148,29 +174,9 @@ impl OperationsService {
         Timer::new(self.base.clone())
     }
 
-    /// Starts the timer and `workers` workers as tasks of this process.
-    pub fn spawn(&self, tasks: &Tasks, workers: usize) {
-        let timer = Arc::new(self.timer());
-        tasks.spawn("operations.timer", TIMER_TASK, move |stop| {
-            let timer = Arc::clone(&timer);
-            async move {
-                timer.run(stop).await;
-                Ok(())
-            }
-        });
-        for n in 1..=workers {
-            // Tasks are named for the life of the process.
-            let name: &'static str = Box::leak(format!("operations.worker.{n}").into_boxed_str());
-            let owner = format!("{}/{name}", std::process::id());
-            let worker = Arc::new(self.worker(owner, &self.queues()));
-            tasks.spawn(name, WORKER_TASK, move |stop| {
-                let worker = Arc::clone(&worker);
-                async move {
-                    worker.run(stop).await;
-                    Ok(())
-                }
-            });
-        }
+    /// What this process counts.
+    pub fn measures(&self) -> &Measures {
+        &self.base.measures
     }
 
     fn entry(&self, entry: &Entry, caller: &Caller, recent: &[(String, LastRun)]) -> OperationType {
@@ -184,7 +190,7 @@ impl OperationsService {
             capability: spec.capability,
             startable: caller.may(spec.capability),
             runbook: spec.runbook.to_owned(),
-            schedule: schedule.map(|schedule| schedule.label.to_owned()),
+            schedule: schedule.map(Schedule::label),
             last_run: runs.clone().next().cloned(),
             recent_runs: runs.filter(|run| run.status == Status::Completed).cloned().collect(),
         }
@@ -198,36 +204,40 @@ async fn find(base: &Base, reach: &Reach, id: i64) -> Result<OperationRun, ApiEr
     found.into_iter().next().ok_or(ApiError::NotFound(Thing::Operation))
 }
 
+/// A run with what its own page says beside.
+async fn read_detail(
+    base: &Base,
+    permit: &Permit<View>,
+    standing: store::Standing,
+) -> Result<OperationDetail, StoreError> {
+    let id = standing.run.id;
+    let (steps, lineage, before) = tokio::try_join!(
+        store::steps(&base.db, id),
+        store::lineage::lineage(&base.db, permit.reach(), id, standing.run.superseded_by_run_id),
+        store::since::find(&base.db, &base.catalog, &standing.run),
+    )?;
+    let judge = stuck::Judge::open(base, [standing.run.kind.as_str()]).await?;
+    let stuck = evidence::gather(base, &judge, &standing).await?;
+    let newest = match standing.run.outcome {
+        Outcome::Failed => store::triage::newest_of(&base.db, id).await?,
+        _ => None,
+    };
+    let asked = standing.cancel_requested_at;
+    let triage = triage::offers(base, permit.caller(), &standing.run, asked, newest, judge.now);
+    let stuck_class = stuck.as_ref().map(|evidence| evidence.stuck.class);
+    let run = OperationRun { stuck_class, ..standing.run };
+    let since_last_success = store::since::compare(&before, &run, &steps);
+    Ok(OperationDetail { run, steps, lineage, since_last_success, stuck, triage })
+}
+
 #[async_trait]
 impl Operations for OperationsService {
-    async fn list(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-    ) -> Result<Page<OperationRun>, ApiError> {
-        let base = &self.base;
-        let found = list::page(&base.db, &RUNS, permit.reach(), query).await.map_err(refused)?;
-        let runs = store::read(&base.db, &base.catalog, &found.items).await.map_err(refused)?;
-        let runs = stuck::judged(base, runs).await.map_err(refused)?;
-        Ok(list::fill(found, runs))
-    }
-
-    async fn newer(
-        &self,
-        permit: &Permit<View>,
-        query: &ListQuery,
-        after: i64,
-    ) -> Result<i64, ApiError> {
-        list::newer(&self.base.db, &RUNS, permit.reach(), query, after, NEWER_MAX)
-            .await
-            .map_err(refused)
-    }
-
     async fn get(&self, permit: &Permit<View>, id: i64) -> Result<OperationDetail, ApiError> {
         let base = &self.base;
-        let run = find(base, permit.reach(), id).await?;
-        let steps = store::steps(&base.db, id).await.map_err(refused)?;
-        Ok(OperationDetail { run, steps })
+        let found =
+            store::find(&base.db, &base.catalog, permit.reach(), id).await.map_err(refused)?;
+        let standing = found.ok_or(ApiError::NotFound(Thing::Operation))?;
+        read_detail(base, permit, standing).await.map_err(refused)
     }
 
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {

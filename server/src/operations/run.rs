@@ -4,6 +4,9 @@
 //! Every write goes through the lease: who lost it cannot write, and is told so. Must not decide how a run
 //! ends; that is `worker`'s.
 
+mod lines;
+mod progress;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -18,9 +21,10 @@ use app::operations::model::StepStatus;
 use futures::{FutureExt as _, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
+use self::progress::Reported;
 use super::{
     failure::Failure,
     store::work::{self as held, Lease, StepRow},
@@ -97,6 +101,9 @@ struct Shared {
     /// Monotonic microseconds at which the lease was last confirmed.
     confirmed: AtomicU64,
     book: Mutex<Book>,
+    /// Rung by lines that nobody was told of.
+    silent_lines: Notify,
+    reported: Mutex<Reported>,
     hidden: Vec<String>,
 }
 
@@ -106,6 +113,10 @@ struct Book {
     earlier: BTreeMap<String, StepRow>,
     next_position: i64,
     lines: i64,
+    /// When it was last told that there are new lines; monotonic.
+    told_at: Option<Duration>,
+    /// There are lines that nobody was told of.
+    untold: bool,
 }
 
 /// All that a handle is made of.
@@ -145,7 +156,15 @@ impl Run {
             yields: opening.yields,
             yielded: AtomicBool::new(false),
             confirmed,
-            book: Mutex::new(Book { earlier, next_position, lines: opening.lines }),
+            book: Mutex::new(Book {
+                earlier,
+                next_position,
+                lines: opening.lines,
+                told_at: None,
+                untold: false,
+            }),
+            silent_lines: Notify::new(),
+            reported: Mutex::default(),
             hidden: opening.hidden,
         }))
     }
@@ -182,26 +201,21 @@ impl Run {
             if let Entered::Before(answer) = self.enter(name, label).await? {
                 return answer;
             }
-            let result = work.await;
+            let result = tokio::select! {
+                biased;
+                result = work => result,
+                () = self.cut_short() => Err(Failure::cancelled()),
+            };
             self.leave(name, &result).await?;
             result.map(|done| done.value)
         }
         .boxed()
     }
 
-    /// One line of the run's log. Beyond [`timing::LOG_LINES_MAX`] lines are dropped, and the log says so.
-    pub async fn log(&self, line: impl Into<String>) -> Result<(), Failure> {
-        let number = {
-            let mut book = self.0.book.lock().await;
-            book.lines += 1;
-            book.lines
-        };
-        let line = match number.cmp(&timing::LOG_LINES_MAX) {
-            std::cmp::Ordering::Less => self.presentable(&line.into(), timing::LOG_LINE_MAX),
-            std::cmp::Ordering::Equal => "The log is full; later lines are dropped.".to_owned(),
-            std::cmp::Ordering::Greater => return Ok(()),
-        };
-        self.write(|| held::log(&self.0.db, &self.0.lease, number, &line).boxed()).await
+    /// A step that does not heed the cancellation by itself is left at the await that it stands at.
+    async fn cut_short(&self) {
+        self.0.cancel.cancelled().await;
+        self.0.clock.sleep(timing::STEP_CANCEL_GRACE).await;
     }
 
     async fn enter<T: DeserializeOwned>(
@@ -221,7 +235,7 @@ impl Run {
             }
         };
         if self.0.cancel.is_cancelled() {
-            return Err(Failure::new("cancelled", "Cancelled before this step."));
+            return Err(Failure::cancelled());
         }
         if self.0.yields && self.0.stopping.is_cancelled() {
             self.0.yielded.store(true, Ordering::Relaxed);

@@ -43,9 +43,17 @@ pub async fn runs(db: &Db, count: i64) -> Result<(), StoreError> {
             .arg(first + count / 3),
     )
     .await?;
+    tx.execute(Sql::new(CAUSES)).await?;
     tx.commit(Vec::new()).await?;
     db.optimize().await
 }
+
+/// What the ends of the failed ones would have counted.
+const CAUSES: &str = "INSERT INTO operation_failure_groups (workspace_id, fingerprint, type, code, \
+    summary, failures, first_seen, last_seen, last_run_id) SELECT workspace_id, error_fingerprint, \
+    MIN(type), 'seeded', MAX(error_summary), COUNT(*), MIN(completed_at), MAX(completed_at), MAX(id) \
+    FROM operation_runs WHERE error_fingerprint IS NOT NULL AND outcome = 'failed' \
+    GROUP BY workspace_id, error_fingerprint ON CONFLICT DO NOTHING";
 
 async fn places(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.begin().await?;

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Dura
 use app::{
     error::{Expected, Rule, Violation},
     identity::Capability,
+    operations::inputs::{self, InputField},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -79,6 +80,8 @@ type Work = dyn Fn(Run, Value) -> Outcome + Send + Sync;
 #[derive(Clone)]
 pub struct Entry {
     pub spec: Spec,
+    /// What it asks for, for forms and for the API's description.
+    pub inputs: &'static [InputField],
     check: Arc<Check>,
     work: Arc<Work>,
 }
@@ -86,7 +89,34 @@ pub struct Entry {
 impl Entry {
     /// Whether `input` is an input of this type; the violation names the field.
     pub fn check(&self, input: &Value) -> Result<(), Violation> {
-        (self.check)(input)
+        (self.check)(input)?;
+        inputs::check(self.inputs, input)
+    }
+
+    /// The names that the input takes and that no field describes, and the other way round: empty when the
+    /// two agree. For a test over a console's own catalog.
+    pub fn disagreements(&self) -> Vec<String> {
+        let described: Vec<&str> = self.inputs.iter().map(|field| field.name).collect();
+        let unknown = serde_json::json!({ "\u{1}": 1 });
+        let Err(Violation { rule: Rule::UnknownField, .. }) = (self.check)(&unknown) else {
+            return vec!["it takes fields that nobody knows".to_owned()];
+        };
+        let taken = |field: &&str| {
+            let alone = serde_json::json!({ *field: null });
+            let refused = (self.check)(&alone).err();
+            !refused.is_some_and(|v| v.rule == Rule::UnknownField)
+        };
+        let strange = described.iter().filter(|field| !taken(field));
+        let strange = strange.map(|field| format!("{field} is described and not taken"));
+        let missing = match (self.check)(&Value::Null) {
+            Err(Violation { field, rule: Rule::Required }) => {
+                let name = field.trim_start_matches("input.").to_owned();
+                let named = |field: &InputField| field.name == name && field.required;
+                (!self.inputs.iter().any(named)).then(|| format!("{name} is required"))
+            }
+            _ => None,
+        };
+        strange.chain(missing).collect()
     }
 
     pub(super) fn work(&self, run: Run, input: Value) -> Outcome {
@@ -101,12 +131,32 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Registers a type: its spec and an async function over its typed input.
+    /// Registers a type that asks for nothing: its spec and an async function.
     ///
     /// # Panics
     /// When two types bear one name: that is a mistake in the code, found at the first start.
     #[must_use]
-    pub fn with<I, F, Fut>(mut self, spec: Spec, work: F) -> Self
+    pub fn with<I, F, Fut>(self, spec: Spec, work: F) -> Self
+    where
+        I: DeserializeOwned + Send + 'static,
+        F: Fn(Run, I) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.with_inputs(spec, &[], work)
+    }
+
+    /// Registers a type whose input has fields. From their description the start form is drawn, the API is
+    /// described and a value is refused; it stands beside the input's own struct, in the type's file.
+    ///
+    /// # Panics
+    /// When two types bear one name: that is a mistake in the code, found at the first start.
+    #[must_use]
+    pub fn with_inputs<I, F, Fut>(
+        mut self,
+        spec: Spec,
+        inputs: &'static [InputField],
+        work: F,
+    ) -> Self
     where
         I: DeserializeOwned + Send + 'static,
         F: Fn(Run, I) -> Fut + Send + Sync + 'static,
@@ -114,6 +164,7 @@ impl Catalog {
     {
         let entry = Entry {
             spec,
+            inputs,
             check: Arc::new(|value| read_input::<I>(value).map(drop)),
             work: Arc::new(move |run, value| match read_input::<I>(&value) {
                 Ok(input) => Box::pin(work(run, input)),

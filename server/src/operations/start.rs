@@ -170,6 +170,7 @@ async fn queue(
         scheduled_at: run.scheduled_at.unwrap_or(now),
         created_at: now,
         key,
+        parent: None,
     };
     let Some(id) = store::insert(&mut tx, &new).await.map_err(refused)? else {
         let found = earlier(&mut tx, caller, key).await?;

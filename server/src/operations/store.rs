@@ -3,14 +3,29 @@
 //! Lists find their ids in [`crate::store::list`]; what a page shows is then read for those ids alone, with the
 //! names of workspace and tenant joined, so that a page is three statements however long it is.
 
+pub mod active;
+pub mod choices;
 pub mod claim;
+pub mod ending;
+pub mod follow;
+pub mod gauges;
+pub mod groups;
 pub mod lapse;
+pub mod lineage;
+pub mod open_work;
 pub mod presence;
+pub mod processes;
+pub mod prune;
+pub mod runbooks;
+pub mod saved_views;
 pub mod schedules;
+pub mod since;
+pub mod triage;
 pub mod work;
 
 use app::{
     error::ApiError,
+    events::{OPERATION_LOGS, OPERATIONS},
     identity::{Capability, Reach},
     operations::model::{FILTERS, LastRun, Named, OperationRun, Step},
     time::Micros,
@@ -282,6 +297,16 @@ pub struct NewRun<'a> {
     pub scheduled_at: Micros,
     pub created_at: Micros,
     pub key: Option<Key<'a>>,
+    /// The run that this one tries again.
+    pub parent: Option<Parent>,
+}
+
+/// Where a retry comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Parent {
+    pub run_id: i64,
+    /// The first run of the chain.
+    pub root_run_id: i64,
 }
 
 /// An `Idempotency-Key`, and what the request that bears it says.
@@ -297,7 +322,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreE
     let sql = Sql::new(
         "INSERT INTO operation_runs (workspace_id, tenant_id, type, status, outcome, initiator_kind, \
          initiator_id, initiator_name, target, queue, priority, input, input_version, context, \
-         scheduled_at, attempt, idempotency_key, request_hash, search_text, created_at) VALUES ",
+         scheduled_at, attempt, idempotency_key, request_hash, retry_of_run_id, \
+         root_run_id, search_text, created_at) VALUES ",
     )
     .list([
         store::Value::from(new.workspace_id),
@@ -318,6 +344,8 @@ pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreE
         0_i64.into(),
         new.key.map(|key| key.key).into(),
         new.key.map(|key| key.request_hash).into(),
+        new.parent.map(|parent| parent.run_id).into(),
+        new.parent.map(|parent| parent.root_run_id).into(),
         searched.join("\n").to_lowercase().into(),
         new.created_at.into(),
     ])
@@ -379,17 +407,22 @@ pub async fn has_line(db: &Db, run_id: i64, line: &str) -> Result<bool, StoreErr
 
 /// News of a run, in the transaction that changed it.
 async fn publish(tx: &mut Tx, run_id: i64, workspace_id: i64) -> Result<(), StoreError> {
-    publish_news(
-        tx,
-        News {
-            topic: "operations",
-            kind: "OPERATION_UPDATED",
-            id: run_id.to_string(),
-            capability: Capability::OperationsView,
-            workspace_id,
-        },
-    )
-    .await
+    publish_news(tx, news(OPERATIONS, run_id, workspace_id)).await
+}
+
+/// News of a run's log: for those who follow it, not for lists.
+async fn publish_lines(tx: &mut Tx, run_id: i64, workspace_id: i64) -> Result<(), StoreError> {
+    publish_news(tx, news(OPERATION_LOGS, run_id, workspace_id)).await
+}
+
+fn news(topic: &'static str, run_id: i64, workspace_id: i64) -> News {
+    News {
+        topic,
+        kind: "OPERATION_UPDATED",
+        id: run_id.to_string(),
+        capability: Capability::OperationsView,
+        workspace_id,
+    }
 }
 
 /// What the domain answers when the store could not.

@@ -101,7 +101,12 @@ impl Judge {
             cancel_requested_at: standing.cancel_requested_at,
             served: self.is_served(&run.queue),
         };
-        classify(&activity, self.budget(&run.kind)?, self.now)
+        self.activity(&run.kind, &activity)
+    }
+
+    /// The same of a run of which no more than that is known.
+    pub(super) fn activity(&self, kind: &str, activity: &Activity) -> Option<Stuck> {
+        classify(activity, self.budget(kind)?, self.now)
     }
 }
 

@@ -2,12 +2,7 @@
 //!
 //! Every replica runs this; the store decides which of them does a thing. Must not run any work itself.
 
-use std::str::FromStr as _;
-
 use app::{identity::Caller, time::Micros};
-use croner::Cron;
-use jiff::tz::TimeZone;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -28,43 +23,10 @@ use crate::{
     tasks,
 };
 
-/// A type that is started on a clock as well.
-#[derive(Clone, Debug)]
-pub struct Schedule {
-    /// Its identity in the store.
-    pub name: &'static str,
-    pub kind: &'static str,
-    /// "every 5 minutes": for people.
-    pub label: &'static str,
-    cron: Cron,
-    pub input: Value,
-}
+pub use super::schedule::Schedule;
 
 /// The workspace that owns what the console does for itself.
 const PLATFORM: i64 = 1;
-
-impl Schedule {
-    /// `cron` has five fields and is read in UTC.
-    ///
-    /// # Panics
-    /// When `cron` is none: that is a mistake in the code, found at the first start.
-    pub fn new(
-        name: &'static str,
-        kind: &'static str,
-        cron: &'static str,
-        label: &'static str,
-    ) -> Self {
-        let cron = Cron::from_str(cron).expect("a cron expression of five fields");
-        Self { name, kind, label, cron, input: Value::Null }
-    }
-
-    /// The first tick after `now`; none when the expression has no more.
-    fn next_after(&self, now: Micros) -> Option<Micros> {
-        let now = now.timestamp().to_zoned(TimeZone::UTC);
-        let next = self.cron.find_next_occurrence(&now, false).ok()?;
-        Some(Micros(next.timestamp().as_microsecond()))
-    }
-}
 
 /// The task that keeps time for all types.
 pub struct Timer {
@@ -199,20 +161,28 @@ impl Timer {
                 return Ok(());
             };
             after = lapsed.run_id;
+            let mut buried = None;
             let audit = match self.verdict(&lapsed, now) {
                 Verdict::Wait => continue,
                 Verdict::Again => {
                     lapse::lose(&mut tx, &lapsed).await?;
                     self.lost_audit(&lapsed, "the run goes back into the queue")
                 }
-                Verdict::End(failed) => {
-                    let reason = failed.summary.clone();
-                    let ending = Ending { failed: Some(failed) };
+                Verdict::End(ending) => {
+                    let reason = match &ending {
+                        Ending::Failed(failed) => failed.summary.clone(),
+                        _ => "the run ends, as a person had asked".to_owned(),
+                    };
                     lapse::bury(&mut tx, &lapsed, &ending, now).await?;
+                    buried = self.base.catalog.find(&lapsed.kind).map(|entry| entry.spec.kind);
                     self.lost_audit(&lapsed, &reason)
                 }
             };
             tx.commit(vec![audit]).await?;
+            self.base.measures.lost();
+            if let Some(kind) = buried {
+                self.base.measures.buried(kind);
+            }
             tracing::warn!(
                 run.id = lapsed.run_id,
                 worker = lapsed.owner,
@@ -225,6 +195,9 @@ impl Timer {
 
     fn verdict(&self, lapsed: &Lapsed, now: Micros) -> Verdict {
         let Some(entry) = self.base.catalog.find(&lapsed.kind) else { return Verdict::Wait };
+        if lapsed.cancelled {
+            return Verdict::End(Ending::Cancelled);
+        }
         match entry.spec.retry_safety {
             RetrySafety::Safe | RetrySafety::Resumable
                 if lapsed.losses + 1 < timing::LOSSES_MAX =>
@@ -260,11 +233,11 @@ impl Timer {
 enum Verdict {
     Wait,
     Again,
-    End(Failed),
+    End(Ending),
 }
 
-fn failed(kind: &str, code: &str, summary: String) -> Failed {
-    Failed { fingerprint: fingerprint(kind, code, &summary), summary }
+fn failed(kind: &str, code: &'static str, summary: String) -> Ending {
+    Ending::Failed(Failed { code, fingerprint: fingerprint(kind, code, &summary), summary })
 }
 
 fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store::NewRun<'a> {
@@ -283,6 +256,7 @@ fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store
         scheduled_at: now,
         created_at: now,
         key: None,
+        parent: None,
     }
 }
 
@@ -294,24 +268,4 @@ pub(super) fn start_audit(caller: &Caller, entry: &Entry, id: i64, workspace_id:
         .capability(entry.spec.capability)
         .correlated(format!("operation-{id}"))
         .detail("type", entry.spec.kind)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Micros {
-        text.parse().expect("a time")
-    }
-
-    #[test]
-    fn ticks_follow_the_expression_in_utc() {
-        let schedule = Schedule::new("s", "t", "*/5 * * * *", "every 5 minutes");
-        let next = schedule.next_after(at("2026-03-29T00:59:59.999999Z"));
-        assert_eq!(next, Some(at("2026-03-29T01:00:00Z")));
-        assert_eq!(
-            schedule.next_after(at("2026-03-29T01:00:00Z")),
-            Some(at("2026-03-29T01:05:00Z"))
-        );
-    }
 }

@@ -10,6 +10,7 @@
 
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
+use app::operations::model::Outcome;
 use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,7 @@ use super::{
     spec::{Entry, Spec},
     store::{
         claim::{self, Claim, Claimant, Claimed},
-        work::{self, Ending, Failed},
+        work::{self, Ending, Failed, Watch},
     },
     timing,
 };
@@ -41,6 +42,8 @@ enum End {
     Lost,
     /// The grace is over.
     Stopped,
+    /// A person wanted its end, and the work did not come to it by itself.
+    CutShort,
 }
 
 impl Worker {
@@ -93,7 +96,10 @@ impl Worker {
                 full: &full,
             };
             match claim::claim(db, claimant).await? {
-                Claim::Taken(claimed) => return Ok(Some(*claimed)),
+                Claim::Taken(claimed) => {
+                    self.base.measures.claimed(&claimed);
+                    return Ok(Some(*claimed));
+                }
                 Claim::Empty => return Ok(None),
                 Claim::Blocked(limit) => full.push(limit),
             }
@@ -166,6 +172,10 @@ impl Worker {
             stop.cancelled().await;
             clock.sleep(timing::GRACE).await;
         };
+        let cut_short = async {
+            run.cancellation().cancelled().await;
+            clock.sleep(timing::CANCEL_GRACE).await;
+        };
         tokio::select! {
             biased;
             // Before the work: a process that stood still must not go on with it first.
@@ -179,7 +189,30 @@ impl Worker {
                 tracing::warn!(run.id = run.facts().id, %failure, "A run's heartbeat ended.");
                 End::Lost
             }
+            never = run.tell_of_lines() => match never {},
+            () = self.watch(run) => End::Lost,
+            () = cut_short => End::CutShort,
             () = grace => End::Stopped,
+        }
+    }
+
+    /// Hears of a cancellation sooner than the heartbeat: at once when it was asked for in this process, within a
+    /// second otherwise. Ends when the run is no longer this worker's.
+    async fn watch(&self, run: &Run) {
+        loop {
+            tokio::select! {
+                () = self.base.cancels.notified() => {}
+                () = self.base.clock.sleep(timing::WATCH) => {}
+            }
+            match work::watch(&self.base.db, run.lease()).await {
+                Ok(Watch::GoOn) => {}
+                Ok(Watch::Cancel) => run.cancellation().cancel(),
+                Ok(Watch::Lost) => return run.lost().cancel(),
+                // The heartbeat decides how long nobody may know.
+                Err(error) => {
+                    tracing::debug!(run.id = run.facts().id, %error, "A run could not be looked at.")
+                }
+            }
         }
     }
 
@@ -200,6 +233,7 @@ impl Worker {
             return Ok(());
         }
         let yields = spec.retry_safety.releases_itself();
+        let cancelled = run.cancellation().is_cancelled();
         let failure = match end {
             _ if run.has_yielded() => return self.give_back(run).await,
             End::Stopped if yields => return self.give_back(run).await,
@@ -209,25 +243,33 @@ impl Worker {
             )),
             End::Panicked(words) => Some(Failure::new("panicked", format!("It panicked: {words}"))),
             End::Returned(Err(failure)) => Some(failure),
+            End::CutShort => Some(Failure::cancelled()),
             End::Returned(Ok(())) | End::Lost => None,
         };
-        let failed = failure.map(|failure| {
+        let failed = failure.as_ref().map(|failure| {
             let message = run.presentable(failure.message(), timing::LOG_LINE_MAX);
             Failed {
+                code: failure.code(),
                 fingerprint: fingerprint(spec.kind, failure.code(), &message),
                 summary: summary(&message),
             }
         });
         let audit = self.finish_audit(run, spec, failed.as_ref(), took);
-        let ending = Ending { failed };
-        let outcome = if ending.failed.is_some() { "failed" } else { "succeeded" };
+        let outcome = if failed.is_some() { Outcome::Failed } else { Outcome::Succeeded };
+        let ending = match failed {
+            None => Ending::Succeeded,
+            // What it says on its way out is about the cancellation, not about a fault.
+            Some(_) if cancelled => Ending::Cancelled,
+            Some(failed) => Ending::Failed(failed),
+        };
         run.write(|| work::finish(&self.base.db, run.lease(), &ending, audit.clone()).boxed())
             .await?;
+        self.base.measures.ended(spec.kind, outcome, took);
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             run.id = facts.id,
             run.kind = spec.kind,
-            outcome,
+            outcome = outcome.as_str(),
             duration_ms,
             "A run ended."
         );

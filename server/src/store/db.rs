@@ -9,7 +9,7 @@ use app::time::Micros;
 use tokio::sync::watch;
 
 use super::{
-    Dialect, Faults, Row, Sql, StoreConfig, StoreError, Tx,
+    Dialect, Faults, Row, Sql, StoreConfig, StoreError, Tx, Waits,
     connect::Engine,
     faults::under,
     query::{self, Statement},
@@ -28,6 +28,7 @@ pub(super) struct Inner {
     pub(super) clock: Clock,
     pub(super) config: StoreConfig,
     pub(super) faults: Option<Faults>,
+    pub(super) waits: Waits,
     /// What audit rows are chained with.
     chain: OnceLock<ChainKeys>,
     /// Counts the commits of this process that published news.
@@ -48,8 +49,10 @@ impl Db {
         clock: Clock,
         faults: Option<Faults>,
     ) -> Result<Self, StoreError> {
+        let engine = Engine::open(config).await?;
         let db = Self(Arc::new(Inner {
-            engine: Engine::open(config).await?,
+            waits: Waits::new(engine.dialect()),
+            engine,
             clock,
             config: config.clone(),
             faults,
@@ -83,6 +86,11 @@ impl Db {
         self.0.chain.get()
     }
 
+    /// How long statements wait for a connection.
+    pub fn waits(&self) -> &Waits {
+        &self.0.waits
+    }
+
     /// Begins a write. On SQLite this waits for the one writer.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         if self.is_read_only() {
@@ -97,7 +105,11 @@ impl Db {
             let answer = match &self.0.engine {
                 Engine::Sqlite { readers, .. } => self.read_sqlite(readers, statement).await,
                 Engine::Postgres { readers, .. } => {
-                    let mut connection = readers.acquire().await.map_err(|e| self.error(e))?;
+                    let asked_at = self.0.clock.monotonic();
+                    let connection = readers.acquire().await.map_err(|e| self.error(e));
+                    let waited = self.0.clock.monotonic().saturating_sub(asked_at);
+                    self.0.waits.waited_to_read(waited);
+                    let mut connection = connection?;
                     query::postgres::fetch_all(&mut connection, statement).await
                 }
             };

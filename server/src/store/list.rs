@@ -16,6 +16,9 @@
 //! Must not know any domain's table; [`Table`] tells.
 
 mod ask;
+mod counts;
+
+pub use counts::counts;
 
 use std::time::Duration;
 
@@ -33,7 +36,7 @@ pub struct Table {
     /// With its alias, which each of the columns here has: `operation_runs r`.
     pub from: &'static str,
     pub id: &'static str,
-    /// Each with an index `(column, id)`, times excepted.
+    /// Each with an index `(column, id)`, times excepted. One without a column is not asked for here.
     pub filters: &'static [Filter],
     pub workspace: &'static str,
     /// Follows the ids but for [`SLACK`]; has an index.
@@ -294,6 +297,12 @@ pub async fn walk(
     let part = left.take(SLICE);
     let ids = read_ids(db, ask.ids_in_slice(db.dialect(), &part)).await?;
     Ok((ids, if left.is_empty() { to } else { part.below - 1 }))
+}
+
+/// What a query asks of each row, as ` AND …`, for a domain that has an index of its own for the rest. `None` when
+/// nothing can match.
+pub fn conditions(table: &Table, reach: &Reach, query: &ListQuery) -> Option<Sql> {
+    Ask::read(table, reach, query).map(|ask| ask.conditions())
 }
 
 async fn count(db: &Db, sql: Sql) -> Result<i64, StoreError> {

@@ -34,6 +34,7 @@ mod sql;
 #[doc(hidden)]
 pub mod testing;
 mod tx;
+mod waits;
 
 pub use config::StoreConfig;
 pub use db::Db;
@@ -46,3 +47,4 @@ pub use migrate::{Migration, SCHEMA_VERSION};
 pub use row::Row;
 pub use sql::{Sql, Value};
 pub use tx::Tx;
+pub use waits::Waits;

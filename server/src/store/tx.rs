@@ -33,6 +33,7 @@ enum Inner {
 impl Tx {
     pub(super) async fn begin(db: &Db) -> Result<Self, StoreError> {
         let begin = db.dialect().begin();
+        let asked_at = db.0.clock.monotonic();
         let inner = under(db, async {
             match &db.0.engine {
                 Engine::Sqlite { writer, .. } => writer.begin_with(begin).await.map(Inner::Sqlite),
@@ -42,7 +43,9 @@ impl Tx {
             }
             .map_err(|e| db.error(e))
         })
-        .await?;
+        .await;
+        db.0.waits.waited_to_write(db.0.clock.monotonic().saturating_sub(asked_at));
+        let inner = inner?;
         Ok(Self { inner, db: db.clone(), failed: false, news: false, now: None })
     }
 

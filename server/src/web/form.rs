@@ -85,6 +85,11 @@ impl Form {
         if violations.is_empty() { Ok(()) } else { Err(ApiError::Invalid(violations)) }
     }
 
+    /// Everything as it was sent.
+    pub fn sent(self) -> Vec<(String, String)> {
+        self.sent
+    }
+
     /// For the page that shows the form again: what was typed, but no secret.
     pub fn refused(self, form: &'static str, secret: &[&str], error: ApiError) -> RefusedForm {
         let values = self.sent.into_iter().filter(|(key, _)| !secret.contains(&key.as_str()));

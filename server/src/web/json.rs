@@ -36,6 +36,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A body that may be left out: an empty one says nothing, and its type then speaks for itself.
+pub struct OptionalJson<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        let json = is_json(request.headers());
+        let bytes = body(request, state).await?;
+        match (bytes.is_empty(), json) {
+            (true, _) => Ok(Self(T::default())),
+            (false, true) => Ok(Self(read(&bytes)?)),
+            (false, false) => Err(Failed(ApiError::UnsupportedMediaType)),
+        }
+    }
+}
+
 /// The whole body, unless it is larger than this server takes.
 pub async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {

@@ -16,7 +16,12 @@ use governor::{
 use http::header::CONTENT_LENGTH;
 use http_body_util::Limited;
 
-use super::{arrival::Arrival, errors::Failed, query};
+use super::{
+    arrival::Arrival,
+    errors::Failed,
+    query,
+    waits::{self, Waits},
+};
 use crate::{clock::Clock, config::Config, console::Console};
 
 /// Beyond so many callers, those who have been quiet are forgotten.
@@ -43,6 +48,8 @@ pub struct Limits {
     searches: PerCaller,
     departures: PerCaller,
     exports: PerCaller,
+    /// Requests that wait.
+    pub waits: Waits,
 }
 
 /// Sign-ins that one address may begin in a second, and how many at once: an office behind one address in the morning.
@@ -59,7 +66,7 @@ impl Limits {
         let departures = RateLimiter::new(departures, HashMapStateStore::default(), clock.clone());
         let exports = Quota::per_second(NonZeroU32::MIN);
         let exports = RateLimiter::new(exports, HashMapStateStore::default(), clock.clone());
-        Self { clock, searches, departures, exports }
+        Self { clock, searches, departures, exports, waits: Waits::default() }
     }
 
     /// Refuses an address that begins sign-ins too often: each is remembered until it comes back or is too old, and
@@ -105,8 +112,14 @@ impl Limits {
 }
 
 /// Runs a handler within the limits of body and time. The time of a live stream is not counted: its handler
-/// is done when the stream begins.
-pub async fn within(console: &'static Console, request: Request, next: Next) -> Response {
+/// is done when the stream begins. One that waits by design has that time on top.
+pub async fn within(
+    console: &'static Console,
+    waits: bool,
+    request: Request,
+    next: Next,
+) -> Response {
+    let patience = if waits { waits::LONGEST } else { Duration::ZERO };
     let max = console.config.max_body_bytes;
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     if announced.and_then(|v| v.parse::<u64>().ok()).is_some_and(|len| len > max as u64) {
@@ -115,7 +128,7 @@ pub async fn within(console: &'static Console, request: Request, next: Next) -> 
     let request = request.map(|body| Body::new(Limited::new(body, max)));
     tokio::select! {
         response = next.run(request) => response,
-        () = console.clock.sleep(console.config.request_timeout) => {
+        () = console.clock.sleep(console.config.request_timeout + patience) => {
             Failed(ApiError::Timeout).into_response()
         }
     }

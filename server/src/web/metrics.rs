@@ -10,7 +10,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{tasks::Tasks, version};
+use super::gauges::{Gauge as Asked, Gauges, Sample};
+use crate::{clock::Clock, store::StoreError, tasks::Tasks, version};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -31,6 +32,8 @@ pub struct Metrics {
     panics: Counter,
     tasks_up: Family<TaskLabels, Gauge>,
     task_restarts: Family<TaskLabels, Gauge<u64, AtomicU64>>,
+    /// Held while a scrape reads and writes them out, so that none sees them half read.
+    gauges: tokio::sync::Mutex<Gauges>,
 }
 
 /// From a millisecond, which a page from memory takes, to the time limit of a request.
@@ -61,7 +64,26 @@ impl Metrics {
         registry.register("task_restarts", help, task_restarts.clone());
         let build = [("version", version::VERSION), ("commit", version::COMMIT)];
         registry.register("build", "What runs here", Info::new(build));
-        Self { registry, durations, in_flight, panics, tasks_up, task_restarts }
+        let gauges = tokio::sync::Mutex::default();
+        Self { registry, durations, in_flight, panics, tasks_up, task_restarts, gauges }
+    }
+
+    /// Adds what a domain counts by itself.
+    #[must_use]
+    pub fn counting(mut self, register: impl FnOnce(&mut Registry)) -> Self {
+        register(&mut self.registry);
+        self
+    }
+
+    /// Adds what a domain can tell when it is asked.
+    #[must_use]
+    pub fn asking<F, Fut>(mut self, name: &'static str, gauges: &[Asked], read: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<Sample>, StoreError>> + Send + 'static,
+    {
+        self.gauges.get_mut().register(&mut self.registry, name, gauges, read);
+        self
     }
 
     pub fn begin(&self) {
@@ -83,7 +105,9 @@ impl Metrics {
     }
 
     /// In the text format of OpenMetrics.
-    pub fn encode(&self, tasks: &Tasks) -> Result<String, fmt::Error> {
+    pub async fn encode(&self, tasks: &Tasks, clock: &Clock) -> Result<String, fmt::Error> {
+        let mut gauges = self.gauges.lock().await;
+        gauges.refresh(clock).await;
         for state in tasks.states() {
             let labels = TaskLabels { task: state.name.clone() };
             self.tasks_up.get_or_create(&labels).set(i64::from(state.is_up()));

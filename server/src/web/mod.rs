@@ -14,6 +14,7 @@ pub mod assets;
 pub mod cookies;
 pub mod errors;
 pub mod form;
+pub mod gauges;
 pub mod headers;
 pub mod health;
 pub mod json;
@@ -28,6 +29,7 @@ pub mod same_site;
 pub mod stack;
 pub mod strangers;
 pub mod trace;
+pub mod waits;
 
 pub use errors::Failed;
 pub use routes::{Access, Routes};

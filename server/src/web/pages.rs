@@ -12,7 +12,7 @@ use std::{
 use app::{
     error::ApiError,
     identity::model::ShownOnce,
-    request::{Banner, Flash, PageRequest, RefusedForm, Zone},
+    request::{Banner, Flash, PageRequest, Posted, RefusedForm, Zone},
     shell::shell,
 };
 use axum::{
@@ -89,6 +89,18 @@ pub async fn render_refused_at(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)
+}
+
+/// Draws the page of a form again with what was typed, for a look at it: nothing was done.
+pub async fn render_posted(
+    console: &'static Console,
+    arrival: &Arrival,
+    posted: Posted,
+) -> Result<Response, Failed> {
+    let mut request = page_request(console, arrival);
+    request.pairs = query::pairs(arrival.query.as_deref().unwrap_or_default())?;
+    request.posted = Some(posted);
+    draw(console, arrival, request).await
 }
 
 /// Draws the page of a form with what is shown on this one answer and never again: a link, a key. It is kept nowhere,
@@ -185,13 +197,14 @@ fn page_request(console: &Console, arrival: &Arrival) -> PageRequest {
         environment: console.config.environment.clone(),
         flash: arrival.flash_cookie.as_deref().and_then(Flash::from_cookie),
         refused: None,
+        posted: None,
         shown: None,
         failed: None,
     }
 }
 
 /// The viewer's zone, when the cookie names one that exists.
-fn zone(cookie: Option<&str>) -> Zone {
+pub(crate) fn zone(cookie: Option<&str>) -> Zone {
     let told = cookie.filter(|name| name.len() <= 64).and_then(|name| {
         let name = name.replace("%2F", "/");
         let tz = TimeZone::get(&name).ok()?;
@@ -236,6 +249,19 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(accounts);
     let operations: Arc<dyn app::operations::Operations> = Arc::clone(&console.operations) as _;
     provide_context(operations);
+    let lists: Arc<dyn app::operations::Lists> = Arc::clone(&console.operations) as _;
+    provide_context(lists);
+    let views: Arc<dyn app::operations::SavedViews> = Arc::clone(&console.operations) as _;
+    provide_context(views);
+    let workers: Arc<dyn app::operations::workers::Workers> = Arc::clone(&console.operations) as _;
+    provide_context(workers);
+    let follow: Arc<dyn app::operations::Follow> = Arc::clone(&console.operations) as _;
+    provide_context(follow);
+    let home: Arc<dyn app::home::Home> = Arc::clone(&console.home) as _;
+    provide_context(home);
+    let runbooks: Arc<dyn app::operations::runbooks::Runbooks> =
+        Arc::clone(&console.operations) as _;
+    provide_context(runbooks);
     let audit: Arc<dyn app::audit::Audit> = Arc::clone(&console.audit) as _;
     provide_context(audit);
     let people: Arc<dyn app::identity::People> = Arc::clone(&console.admin) as _;

@@ -52,6 +52,8 @@ pub struct Row {
     pub kind: Kind,
     /// Whether it changes anything; `--read-only` refuses it then.
     pub changes: bool,
+    /// Whether it can be asked to wait for something; its time is then limited by that, too.
+    pub waits: bool,
 }
 
 /// Addresses with their handlers, until a router is made of them.
@@ -83,6 +85,20 @@ impl Routes {
         T: 'static,
     {
         self.add(Method::GET, path, access, Kind::Handler, false, on(MethodFilter::GET, handler))
+    }
+
+    /// One that can be asked to wait: `?wait=30s`.
+    #[must_use]
+    pub fn get_that_waits<H, T>(self, path: &'static str, access: Access, handler: H) -> Self
+    where
+        H: Handler<T, &'static Console>,
+        T: 'static,
+    {
+        let mut routes = self.get(path, access, handler);
+        if let Some((row, _)) = routes.rows.last_mut() {
+            row.waits = true;
+        }
+        routes
     }
 
     #[must_use]
@@ -160,7 +176,8 @@ impl Routes {
         changes: bool,
         handler: MethodRouter<&'static Console>,
     ) -> Self {
-        self.rows.push((Row { method, path, access, kind, changes }, handler));
+        let waits = false;
+        self.rows.push((Row { method, path, access, kind, changes, waits }, handler));
         self
     }
 
@@ -196,7 +213,7 @@ impl Routes {
         for (row, handler) in self.rows {
             let path = row.path;
             let enforced = handler.layer(middleware::from_fn(move |request, next| {
-                enforce(console, (row.path, row.access, row.changes), request, next)
+                enforce(console, Rule::of(&row), request, next)
             }));
             router = router.route(path, enforced);
         }
@@ -216,9 +233,24 @@ fn agree(table: &BTreeSet<String>, application: &BTreeSet<String>) -> Result<(),
     }
 }
 
+/// What a row asks of a request.
+#[derive(Clone, Copy)]
+struct Rule {
+    path: &'static str,
+    access: Access,
+    changes: bool,
+    waits: bool,
+}
+
+impl Rule {
+    fn of(row: &Row) -> Self {
+        Self { path: row.path, access: row.access, changes: row.changes, waits: row.waits }
+    }
+}
+
 async fn enforce(
     console: &'static Console,
-    (path, access, changes): (&'static str, Access, bool),
+    Rule { path, access, changes, waits }: Rule,
     request: Request,
     next: Next,
 ) -> Response {
@@ -237,7 +269,7 @@ async fn enforce(
     {
         return Failed(error).into_response();
     }
-    limits::within(console, request, next).await
+    limits::within(console, waits, request, next).await
 }
 
 /// A read-only console writes nothing down.

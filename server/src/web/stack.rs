@@ -133,7 +133,7 @@ pub fn of_metrics(console: &'static Console) -> Router {
 
 async fn metrics(State(console): State<&'static Console>) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match console.metrics.encode(&console.tasks) {
+    match console.metrics.encode(&console.tasks, &console.clock).await {
         Ok(text) => ([(http::header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

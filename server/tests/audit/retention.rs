@@ -25,7 +25,7 @@ fn retention(db: &Db) -> Retention {
 }
 
 async fn prune(db: &Db) -> u64 {
-    retention(db).prune(&CancellationToken::new()).await.expect("the store answers")
+    retention(db).prune(&CancellationToken::new()).await.expect("the store answers").batches
 }
 
 /// A head as it would have been signed when this row was the last.

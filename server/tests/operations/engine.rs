@@ -14,7 +14,7 @@ use app::{
 };
 use serde_json::json;
 use server::{
-    operations::timer::Schedule,
+    operations::schedule::Schedule,
     store::{Sql, testing},
 };
 use tokio_util::sync::CancellationToken;

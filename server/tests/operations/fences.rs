@@ -1,7 +1,10 @@
 //! Two workers on one run, in any order of what they and the timer do: at every moment one of them at most can
 //! write, and what the other tries changes nothing.
 
-use app::operations::model::{Outcome, Status, Step, StepStatus};
+use app::operations::{
+    log::Level,
+    model::{Outcome, Status, Step, StepStatus},
+};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -136,7 +139,9 @@ impl Table<'_> {
             }
             Move::Log => {
                 self.lines[who] += 1;
-                work::log(db, lease, self.lines[who], &lease.token).await
+                let (number, text) = (self.lines[who], lease.token.as_str());
+                let line = work::Line { number, level: Level::Info, text };
+                work::log(db, lease, &line, false).await
             }
             Move::Beat => work::beat(db, lease).await.map(|answer| answer.is_some()),
             Move::Release => work::release(db, lease).await,

@@ -18,8 +18,8 @@ use server::{
         OperationsService,
         failure::Failure,
         run::{Done, Run},
+        schedule::Schedule,
         spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
-        timer::Schedule,
         worker::Worker,
     },
     store::{Db, Dialect, Sql, StoreError, testing},
@@ -74,6 +74,11 @@ impl Effects {
         self.all().iter().filter(|one| *one == effect).count()
     }
 
+    /// Waits until somebody did this.
+    pub async fn reached(&self, effect: &str) {
+        testing::eventually(effect, || async { Ok((self.count(effect) > 0).then_some(())) }).await;
+    }
+
     fn enter(&self) {
         let mut active = self.active.lock().expect("no test panics in here");
         active.0 += 1;
@@ -104,6 +109,7 @@ pub struct Input {
 pub fn catalog(effects: &Effects) -> Catalog {
     let (steps, gated, limited, once, full) =
         (effects.clone(), effects.clone(), effects.clone(), effects.clone(), effects.clone());
+    let heeds = effects.clone();
     let spec = |kind| Spec { kind, ..SPEC };
     Catalog::default()
         .with(SPEC, move |run: Run, input: Input| two_steps(run, input, steps.clone()))
@@ -116,6 +122,7 @@ pub fn catalog(effects: &Effects) -> Catalog {
             Spec { limits: Limits { per_type: None, per_target: Some(1) }, ..spec("test.limited") },
             move |run: Run, _: Input| limited_step(run, limited.clone()),
         )
+        .with(spec("test.heeds"), move |run: Run, _: Input| heeding_step(run, heeds.clone()))
         .with(
             Spec { limits: Limits { per_type: Some(1), per_target: Some(1) }, ..spec("test.full") },
             move |run: Run, input: Input| full_life(run, input, full.clone()),
@@ -130,6 +137,18 @@ pub fn catalog(effects: &Effects) -> Catalog {
         .with(spec("test.panic"), |run: Run, _: Input| async move {
             run.step("panic", "Panic", async { panic!("on purpose") }).await
         })
+}
+
+/// Waits for nothing but its cancellation, and cleans up when it comes.
+async fn heeding_step(run: Run, effects: Effects) -> Result<(), Failure> {
+    let id = run.facts().id;
+    run.step("wait", "Wait", async {
+        effects.add(format!("{id}:waits"));
+        run.cancellation().cancelled().await;
+        effects.add(format!("{id}:heeded"));
+        Err::<Done<()>, _>(Failure::new("put_back", "put everything back"))
+    })
+    .await
 }
 
 async fn two_steps(run: Run, input: Input, effects: Effects) -> Result<(), Failure> {

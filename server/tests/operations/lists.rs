@@ -5,15 +5,16 @@ use app::{
     identity::{Capability, Permit, Reach, permit},
     list::{Cursor, ListQuery, Page},
     operations::{
-        Operations as _, View,
-        model::{FILTERS, OperationRun},
+        Lists, Operations as _, View,
+        filters::{COUNT_FILTERS, FILTERS, List},
+        lists::{Count, ListedRun},
     },
     time::Micros,
 };
 use server::{
     clock::Rng,
     operations::seeding,
-    store::{Sql, testing},
+    store::{Faults, Sql, testing},
 };
 
 /// What the model knows of a run.
@@ -24,13 +25,14 @@ struct Row {
     text: String,
 }
 
-const COLUMNS: [(&str, &str); 6] = [
+const COLUMNS: [(&str, &str); 7] = [
     ("type", "type"),
     ("status", "status"),
     ("outcome", "outcome"),
     ("workspace_id", "workspace_id"),
     ("tenant_id", "tenant_id"),
     ("initiator", "initiator_name"),
+    ("fingerprint", "error_fingerprint"),
 ];
 
 /// Every run, newest first.
@@ -40,7 +42,7 @@ async fn rows(kit: &Kit) -> Vec<Row> {
         let below = rows.last().map_or(i64::MAX, |row: &Row| row.id);
         let sql = Sql::new(
             "SELECT id, type, status, outcome, workspace_id, tenant_id, initiator_name, created_at, \
-             search_text FROM operation_runs WHERE id < ",
+             error_fingerprint, search_text FROM operation_runs WHERE id < ",
         )
         .arg(below)
         .push(" ORDER BY id DESC LIMIT 2000");
@@ -121,8 +123,16 @@ fn random(rng: &Rng, rows: &[Row]) -> Vec<(String, String)> {
     pairs
 }
 
-async fn page(kit: &Kit, permit: &Permit<View>, query: &ListQuery) -> Page<OperationRun> {
-    kit.service.list(permit, query).await.expect("the list answers")
+async fn page(kit: &Kit, permit: &Permit<View>, query: &ListQuery) -> Page<ListedRun> {
+    of(kit, permit, List::Runs, query).await
+}
+
+async fn of(kit: &Kit, permit: &Permit<View>, list: List, query: &ListQuery) -> Page<ListedRun> {
+    Lists::list(&kit.service, permit, list, query).await.expect("the list answers")
+}
+
+fn ids(page: &Page<ListedRun>) -> Vec<i64> {
+    page.items.iter().map(|row| row.run.id).collect()
 }
 
 /// Goes through a list from its top to its end by its cursors.
@@ -130,7 +140,7 @@ async fn walk(kit: &Kit, permit: &Permit<View>, query: &ListQuery) -> Vec<i64> {
     let (mut ids, mut at) = (Vec::new(), query.clone());
     loop {
         let page = page(kit, permit, &at).await;
-        ids.extend(page.items.iter().map(|run| run.id));
+        ids.extend(page.items.iter().map(|row| row.run.id));
         let Some(next) = page.next_cursor else { return ids };
         let id = next.strip_prefix("o.").and_then(|id| id.parse().ok()).expect("a cursor");
         at = at.at(Cursor::OlderThan(id));
@@ -143,8 +153,7 @@ async fn compare(kit: &Kit, permit: &Permit<View>, rows: &[Row], pairs: &[(Strin
     let query = query(&sized);
     let expected = expected(rows, &query);
     let first = page(kit, permit, &query).await;
-    let ids: Vec<i64> = first.items.iter().map(|run| run.id).collect();
-    assert_eq!(ids, expected[..expected.len().min(100)], "{pairs:?}");
+    assert_eq!(ids(&first), expected[..expected.len().min(100)], "{pairs:?}");
     let count = i64::try_from(expected.len()).expect("small");
     if first.total_capped {
         assert!(
@@ -162,10 +171,9 @@ async fn compare(kit: &Kit, permit: &Permit<View>, rows: &[Row], pairs: &[(Strin
     if expected.len() > 10 {
         let middle = expected.len() / 2;
         let back = page(kit, permit, &query.at(Cursor::NewerThan(expected[middle]))).await;
-        let ids: Vec<i64> = back.items.iter().map(|run| run.id).collect();
-        assert_eq!(ids, expected[middle.saturating_sub(100)..middle], "{pairs:?} back");
+        assert_eq!(ids(&back), expected[middle.saturating_sub(100)..middle], "{pairs:?} back");
         let after = expected[middle];
-        let newer = kit.service.newer(permit, &query, after).await.expect("a count");
+        let newer = kit.service.newer(permit, List::Runs, &query, after).await.expect("a count");
         let really = i64::try_from(middle.min(100)).expect("small");
         assert_eq!(newer, really, "{pairs:?} newer");
     }
@@ -222,7 +230,7 @@ async fn a_longer_list_is_found_in_slices() {
         let capped = page(&kit, &permit, &ListQuery::default()).await;
         assert_eq!((capped.total, capped.total_capped, capped.total_pages), (10_000, true, 500));
         let last = page(&kit, &permit, &query(&[("page".to_owned(), "500".to_owned())])).await;
-        assert_eq!(last.items.first().map(|run| run.id), Some(rows[9_980].id));
+        assert_eq!(last.items.first().map(|row| row.run.id), Some(rows[9_980].id));
         assert_eq!(last.page, Some(500));
         let beyond =
             [("page".to_owned(), "400".to_owned()), ("outcome".to_owned(), "failed".to_owned())];
@@ -270,7 +278,7 @@ async fn pages_are_complete_and_without_doubles_while_runs_come_in() {
         let (mut seen, mut at) = (Vec::new(), ListQuery::default());
         loop {
             let page = page(&kit, &permit, &at).await;
-            seen.extend(page.items.iter().map(|run| run.id));
+            seen.extend(page.items.iter().map(|row| row.run.id));
             for _ in 0..3 {
                 kit.start("test.steps").await;
             }
@@ -279,7 +287,120 @@ async fn pages_are_complete_and_without_doubles_while_runs_come_in() {
             at = ListQuery::default().at(Cursor::OlderThan(id));
         }
         assert_eq!(seen, before);
-        let newer = kit.service.newer(&permit, &ListQuery::default(), before[0]).await;
+        let newer = kit.service.newer(&permit, List::Runs, &ListQuery::default(), before[0]).await;
         assert_eq!(newer, Ok(75));
+    }
+}
+
+/// Failures are the runs with one status and one outcome, whatever else is asked.
+#[tokio::test]
+async fn failures_are_what_completed_and_failed() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 1_500).await.expect("rows");
+        let (rows, rng) = (rows(&kit).await, Rng::seeded(11));
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        let fixed = [("status", "completed"), ("outcome", "failed")].map(owned);
+        for turn in 0..60 {
+            let mut pairs = if turn == 0 { Vec::new() } else { random(&rng, &rows) };
+            pairs.retain(|(key, _)| List::Failures.filters().iter().any(|f| f.key == *key));
+            pairs.push(owned(("page_size", "100")));
+            let asked = ListQuery::parse(List::Failures.filters(), pairs.iter().cloned());
+            let asked = asked.expect("allowed");
+            let all = expected(&rows, &query(&[pairs.clone(), fixed.to_vec()].concat()));
+            let first = of(&kit, &permit, List::Failures, &asked).await;
+            assert_eq!(ids(&first), all[..all.len().min(100)], "{pairs:?}");
+            let Some(middle) = all.get(all.len() / 2) else { continue };
+            let older = asked.at(Cursor::OlderThan(*middle));
+            let rest = ids(&of(&kit, &permit, List::Failures, &older).await);
+            let below: Vec<i64> = all.iter().copied().filter(|id| id < middle).take(100).collect();
+            assert_eq!(rest, below, "{pairs:?} from the middle");
+            let newer = kit.service.newer(&permit, List::Failures, &asked, *middle).await;
+            let really = i64::try_from((all.len() / 2).min(100)).expect("small");
+            assert_eq!(newer, Ok(really), "{pairs:?} newer");
+        }
+    }
+}
+
+/// Each figure is what the rows say, or less and says so.
+#[tokio::test]
+async fn states_are_counted_of_what_the_filters_leave() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 1_500).await.expect("rows");
+        let (rows, rng) = (rows(&kit).await, Rng::seeded(5));
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        for turn in 0..40 {
+            let mut pairs = if turn == 0 { Vec::new() } else { random(&rng, &rows) };
+            pairs.retain(|(key, _)| COUNT_FILTERS.iter().any(|f| f.key == *key));
+            let asked = ListQuery::parse(COUNT_FILTERS, pairs.iter().cloned()).expect("allowed");
+            let counts = kit.service.counts(&permit, &asked).await.expect("counts");
+            for (key, value, count) in [
+                ("status", "queued", counts.queued),
+                ("status", "running", counts.running),
+                ("outcome", "succeeded", counts.succeeded),
+                ("outcome", "failed", counts.failed),
+            ] {
+                let mut asked = pairs.clone();
+                asked.push(owned((key, value)));
+                let really = i64::try_from(expected(&rows, &query(&asked)).len()).expect("small");
+                let exact = Count { total: really, total_capped: false };
+                assert_eq!(count, exact, "{pairs:?} {value}");
+            }
+        }
+    }
+}
+
+/// What a filter can be set to is within reach.
+#[tokio::test]
+async fn choices_name_what_the_caller_sees() {
+    for engine in testing::engines().await {
+        let kit = Kit::on(&engine.db);
+        seeding::runs(&kit.db, 600).await.expect("rows");
+        let all = permit::<View>(&kit.admin).await.expect("may");
+        let all = kit.service.choices(&all).await.expect("choices");
+        assert_eq!(all.workspaces.len(), 20);
+        assert_eq!(all.tenants.len(), 60);
+        assert!(all.initiators.contains(&"Schedule".to_owned()));
+        assert!(all.types.contains(&("test.steps".to_owned(), "Steps".to_owned())));
+        let reach = Reach::Workspaces([3].into());
+        let narrow = testing::caller("n", vec![(Capability::OperationsView, reach)]);
+        let narrow = permit::<View>(&narrow).await.expect("may");
+        let narrow = kit.service.choices(&narrow).await.expect("choices");
+        let names: Vec<&str> = narrow.workspaces.iter().map(|w| w.name.as_str()).collect();
+        assert_eq!((names, narrow.tenants.len()), (vec!["team-3"], 3));
+        let sql = Sql::new(
+            "SELECT COUNT(DISTINCT initiator_name) AS n FROM operation_runs WHERE workspace_id = 3",
+        );
+        let really = usize::try_from(kit.count(sql).await).expect("small").min(30);
+        assert_eq!(narrow.initiators.len(), really);
+    }
+}
+
+/// A page is a fixed number of statements, however long it is.
+#[tokio::test]
+async fn a_page_of_a_hundred_asks_no_more_than_a_page_of_one() {
+    for engine in testing::engines().await {
+        seeding::runs(&engine.db, 600).await.expect("rows");
+        // Active ones of one type on the page of one, of many on the page of a hundred.
+        let faults = Faults::none();
+        let kit = Kit::on(&engine.with_faults(&faults).await);
+        let permit = permit::<View>(&kit.admin).await.expect("may");
+        let ask = async |list: List, size: &str| {
+            let pairs = [owned(("page_size", size))];
+            let query = ListQuery::parse(list.filters(), pairs).expect("allowed");
+            let before = faults.seen();
+            let page = of(&kit, &permit, list, &query).await;
+            (faults.seen() - before, page.items.len())
+        };
+        for list in List::ALL {
+            // Budgets are learnt once per type and minute, not per page.
+            ask(list, "100").await;
+            let (one, of_one) = ask(list, "1").await;
+            let (hundred, of_hundred) = ask(list, "100").await;
+            // A page that is the whole list need not be counted.
+            assert!(hundred <= one && one < 12, "{list:?}: {one} and {hundred}");
+            assert!(of_one == 1 && of_hundred > 10, "{list:?}: {of_one} and {of_hundred}");
+        }
     }
 }

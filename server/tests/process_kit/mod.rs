@@ -1,5 +1,7 @@
 //! The program, started for one test and looked at from outside.
 
+#![expect(dead_code, reason = "each test program uses its own part")]
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
@@ -59,13 +61,21 @@ impl Serving {
 
     /// With nobody. What it prints for people goes into the file `stdout` of the folder.
     pub fn alone(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
+        let listen = [["serve", "--listen", "127.0.0.1:0"].as_slice(), flags].concat();
+        Self::run(folder, &listen)
+    }
+
+    /// `quarterdeck work`: nobody can ask it but for metrics.
+    pub fn work(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
+        Self::run(folder, &[["work"].as_slice(), flags].concat())
+    }
+
+    fn run(folder: &tempfile::TempDir, flags: &[&str]) -> Self {
         let printed = std::fs::File::create(folder.path().join("stdout")).expect("a file");
-        let any =
-            ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--log-format", "json"];
+        let any = ["--metrics-listen", "127.0.0.1:0", "--log-format", "json"];
         let mut child = program(folder)
-            .args(["serve"])
-            .args(any)
             .args(flags)
+            .args(any)
             .stderr(Stdio::piped())
             .stdout(Stdio::from(printed))
             .spawn()
@@ -90,7 +100,10 @@ impl Serving {
             let rest = url.strip_prefix("http://").expect("http");
             rest.split('/').next().and_then(|host| host.parse().ok()).expect("an address")
         };
-        (serving.console, serving.metrics) = (address("url"), address("metrics"));
+        if up.get("url").is_some() {
+            serving.console = address("url");
+        }
+        serving.metrics = address("metrics");
         serving
     }
 
@@ -123,6 +136,12 @@ impl Serving {
     pub fn terminate(&self) {
         let kill = Command::new("kill").arg(self.child.id().to_string()).status();
         assert!(kill.expect("kill is there").success());
+    }
+
+    /// Signal 9.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our own child");
+        self.child.wait().expect("our own child");
     }
 
     pub fn wait(&mut self) -> ExitStatus {

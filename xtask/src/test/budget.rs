@@ -46,7 +46,7 @@ pub fn page(workspace: &Workspace) -> Result<()> {
         fs::remove_dir_all(&folder)
             .with_context(|| format!("cannot clear {}", folder.display()))?;
     }
-    let console = step("console", || Console::start(&binary, &folder))?;
+    let console = step("console", || Console::start(&binary, &folder, &[]))?;
     judge(&first_visit(&console, &assets)?)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     time::Micros,
     ui::{
         Alert, Card, Clockface, Fact, Facts, JsonTree, Moment, Timeline, TimelineStep, Tone,
-        timeline::StepState,
+        moment, timeline::StepState,
     },
 };
 
@@ -27,6 +27,22 @@ pub fn ErrorCard(run: OperationRun) -> impl IntoView {
     })
 }
 
+/// How far it has come, for types that can tell.
+#[component]
+pub fn ProgressBar(run: OperationRun) -> impl IntoView {
+    let progress = run.progress.filter(|_| run.status == Status::Running);
+    progress.map(|progress| {
+        let progress = progress.clamp(0, 100);
+        view! {
+            <p class="progress">
+                <progress max="100" value=progress aria-label="Progress"></progress>
+                " "
+                <span class="num dim">{format!("{progress} % done")}</span>
+            </p>
+        }
+    })
+}
+
 #[component]
 pub fn Happened(detail: OperationDetail, clock: Clockface) -> impl IntoView {
     let run = &detail.run;
@@ -37,14 +53,31 @@ pub fn Happened(detail: OperationDetail, clock: Clockface) -> impl IntoView {
     let body = if detail.steps.is_empty() {
         view! { <p class="dim">{no_steps(run.status)}</p> }.into_any()
     } else {
-        let steps = detail.steps.iter().map(|step| timeline_step(step, run.status, clock.now));
-        let steps: Vec<TimelineStep> = steps.collect();
+        let steps = timeline(&detail.steps, run.status, clock.now);
         view! { <Timeline steps /> }.into_any()
     };
+    let again = again(run, &detail.steps).map(|words| view! { <p class="dim">{words}</p> });
     view! {
         <Card title="What happened" remark=remark.unwrap_or_default().into_any()>
+            {again}
             {body}
         </Card>
+    }
+}
+
+/// What more than one attempt means for the steps below.
+fn again(run: &OperationRun, steps: &[Step]) -> Option<String> {
+    let before = match run.status {
+        // The attempt that was interrupted; the next one is yet to come.
+        Status::Queued => run.attempt,
+        Status::Running | Status::Completed => run.attempt - 1,
+    };
+    let kept = steps.iter().any(|step| step.status == StepStatus::Succeeded);
+    let kept = if kept { " Finished steps were kept and are not done again." } else { "" };
+    match before {
+        ..=0 => None,
+        1 => Some(format!("It was interrupted once and taken up again.{kept}")),
+        n => Some(format!("It was interrupted {n} times and taken up again.{kept}")),
     }
 }
 
@@ -56,17 +89,38 @@ fn no_steps(status: Status) -> &'static str {
     }
 }
 
-fn timeline_step(step: &Step, run: Status, now: Micros) -> TimelineStep {
+/// A pause between two steps that is longer than a worker needs from one to the next: it was interrupted there.
+const PAUSE: i64 = 10 * Micros::SECOND;
+
+fn timeline(steps: &[Step], run: Status, now: Micros) -> Vec<TimelineStep> {
+    let mut ended: Option<Micros> = None;
+    let mut drawn = Vec::new();
+    for step in steps {
+        let paused = step.started_at.zip(ended).map(|(from, before)| from.since(before));
+        let paused = paused.filter(|paused| *paused > PAUSE);
+        drawn.push(timeline_step(step, run, paused, now));
+        ended = step.completed_at.or(ended);
+    }
+    drawn
+}
+
+fn timeline_step(step: &Step, run: Status, paused: Option<i64>, now: Micros) -> TimelineStep {
     let state = match step.status {
         StepStatus::Pending if run == Status::Completed => StepState::NotRun,
         StepStatus::Pending => StepState::Waiting,
+        // Nobody works on it: its worker was lost or stopped, and the run is back in the queue.
+        StepStatus::Running if run == Status::Queued => StepState::Interrupted,
         StepStatus::Running => StepState::Running,
         StepStatus::Succeeded => StepState::Done,
         StepStatus::Failed => StepState::Failed,
         StepStatus::Skipped => StepState::NotRun,
     };
     let took_micros = step.started_at.map(|from| step.completed_at.unwrap_or(now).since(from));
-    TimelineStep { label: step.label.clone(), state, detail: step.detail.clone(), took_micros }
+    let took_micros = took_micros.filter(|_| state != StepState::Interrupted);
+    let paused = paused.map(|paused| format!("Began after a pause of {}.", moment::span(paused)));
+    let said: Vec<String> = paused.into_iter().chain(step.detail.clone()).collect();
+    let detail = (!said.is_empty()).then(|| said.join("\n"));
+    TimelineStep { label: step.label.clone(), state, detail, took_micros }
 }
 
 #[component]

@@ -1,24 +1,25 @@
-//! `/system/ops/runbooks`: what can be done, how, and the button that starts it.
+//! `/system/ops/runbooks`: what can be done here, how it went last time, and the way to each runbook.
 
 use leptos::prelude::*;
 
 use crate::{
     error::ApiError,
+    identity::enter,
     operations::{
-        View, enter,
+        View,
+        inputs::InputField,
         model::{LastRun, OperationType, Outcome, Status},
         parts::{OutcomeBadge, RunStatus},
+        runbooks::{Runbooks, Shelf},
     },
     paths,
     request::{PageRequest, RefusedForm},
     ui::{
         Alert, Clockface, EmptyState, Fact, Facts, Moment, PageHead, PageTitle, SetTitle, Tone,
         answer::set_status,
-        chart::{Bar, Bars, Chart, Unit},
+        chart::{Bar, Bars, Unit},
         failure::Failure,
-        load,
-        markdown::Markdown,
-        moment,
+        inputs, load, moment,
     },
 };
 
@@ -29,16 +30,14 @@ pub const START_FORM: &str = "start";
 pub fn RunbooksPage() -> impl IntoView {
     let Some(request) = PageRequest::from_context() else { return ().into_any() };
     let content = load(fetch);
-    let clock = Clockface::of(&request);
-    let refused = request.refused.filter(|refused| refused.form == START_FORM);
     view! {
         <SetTitle title=PageTitle::Runbooks />
         <Suspense>
             {move || {
-                let (clock, refused) = (clock.clone(), refused.clone());
+                let request = request.clone();
                 Suspend::new(async move {
                     match &*content.await {
-                        Ok(catalog) => draw(catalog, refused.as_ref(), &clock),
+                        Ok(shelf) => draw(shelf, &request),
                         Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
                     }
                 })
@@ -48,53 +47,89 @@ pub fn RunbooksPage() -> impl IntoView {
     .into_any()
 }
 
-fn fetch() -> impl Future<Output = Result<Vec<OperationType>, ApiError>> + Send {
-    let entered = enter::<View>();
+fn fetch() -> impl Future<Output = Result<Shelf, ApiError>> + Send {
+    let entered = enter::<View, dyn Runbooks>();
     async move {
-        let (permit, operations) = entered.await?;
-        operations.catalog(&permit).await
+        let (permit, runbooks) = entered.await?;
+        runbooks.shelf(&permit).await
     }
 }
 
-fn draw(catalog: &[OperationType], refused: Option<&RefusedForm>, clock: &Clockface) -> AnyView {
+fn draw(shelf: &Shelf, request: &PageRequest) -> AnyView {
+    let clock = Clockface::of(request);
+    let refused = request.refused.as_ref().filter(|refused| refused.form == START_FORM);
+    let sought = request.value("q").unwrap_or_default().trim().to_owned();
     let actions = view! {
         <a class="btn" href=paths::runs()>
             "Show all operations"
         </a>
     };
     let lede = "What can be started here, what it does, and how it went last time.";
-    let known = |kind: &str| catalog.iter().any(|entry| entry.kind == kind);
+    let found = |entry: &OperationType| matches(entry, &sought);
+    let drawn: Vec<_> = shelf.types.iter().filter(|(entry, _)| found(entry)).collect();
+    let known = |kind: &str| drawn.iter().any(|(entry, _)| entry.kind == kind);
     // A refusal that belongs to none of the entries is told above them all.
     let stray = refused.filter(|form| !form.value("type").is_some_and(known));
     let stray = stray.map(|form| alert(&form.error));
-    let entries = if catalog.is_empty() {
-        view! {
-            <div class="card">
-                <EmptyState
-                    title="Nothing can be started"
-                    why="This console has no operation type."
-                    step="Show all operations".to_owned()
-                    href=paths::runs()
-                />
-            </div>
-        }
-        .into_any()
+    let entries = if drawn.is_empty() {
+        none(&sought)
     } else {
-        let refused_of = |entry: &OperationType| {
-            refused.filter(|form| form.value("type") == Some(entry.kind.as_str()))
-        };
-        let entries = catalog.iter().map(|entry| runbook(entry, refused_of(entry), clock));
+        let entries = drawn.iter().map(|(entry, fields)| {
+            let own = |form: &&RefusedForm| form.value("type") == Some(entry.kind.as_str());
+            card(entry, fields, &shelf.form_key, refused.filter(own), &clock)
+        });
         entries.collect_view().into_any()
     };
     view! {
         <PageHead title="Runbooks" lede=lede.into_any() actions=actions.into_any() />
         {stray}
+        {(shelf.types.len() > 1 || !sought.is_empty()).then(|| search(&sought))}
         {entries}
     }
     .into_any()
 }
 
-fn alert(error: &ApiError) -> AnyView {
+/// Whether each word of what is sought stands somewhere in what is said of the type.
+fn matches(entry: &OperationType, sought: &str) -> bool {
+    let text = format!("{} {} {}", entry.kind, entry.label, entry.summary).to_lowercase();
+    sought.to_lowercase().split_whitespace().all(|word| text.contains(word))
+}
+
+fn search(sought: &str) -> AnyView {
+    view! {
+        <form class="seek" role="search" action=paths::runbooks()>
+            <input
+                class="field"
+                type="search"
+                name="q"
+                value=sought.to_owned()
+                aria-label="Search runbooks"
+                placeholder="Search runbooks"
+                data-search=""
+            />
+            <button class="btn">"Search"</button>
+        </form>
+    }
+    .into_any()
+}
+
+fn none(sought: &str) -> AnyView {
+    let (title, why, step, href) = if sought.is_empty() {
+        let why = "This console has no operation type.";
+        ("Nothing can be started", why, "Show all operations", paths::runs())
+    } else {
+        let why = "No type of operation has these words in its name or in what it does.";
+        ("No runbook matches", why, "Show all runbooks", paths::runbooks())
+    };
+    view! {
+        <div class="card">
+            <EmptyState title why step=step.to_owned() href />
+        </div>
+    }
+    .into_any()
+}
+
+pub(super) fn alert(error: &ApiError) -> AnyView {
     set_status(error.status());
     let sentence = error.to_string();
     view! {
@@ -105,25 +140,35 @@ fn alert(error: &ApiError) -> AnyView {
     .into_any()
 }
 
-fn runbook(entry: &OperationType, refused: Option<&RefusedForm>, clock: &Clockface) -> AnyView {
+fn card(
+    entry: &OperationType,
+    fields: &[InputField],
+    form_key: &str,
+    refused: Option<&RefusedForm>,
+    clock: &Clockface,
+) -> AnyView {
     let schedule = entry.schedule.clone().unwrap_or_else(|| "never".to_owned());
     let last = last(entry.last_run.as_ref(), clock);
+    let page = paths::runbook(&entry.kind, None);
     view! {
-        <article class="card runbook" aria-label=entry.label.clone()>
+        <article class="card runbook" id=entry.kind.clone() aria-label=entry.label.clone()>
             <header>
-                <h2>{entry.label.clone()}</h2>
+                <h2>
+                    <a href=page.clone()>{entry.label.clone()}</a>
+                </h2>
                 <code class="dim">{entry.kind.clone()}</code>
             </header>
             <div class="body cols">
                 <div class="stack tight">
                     <p>{entry.summary.clone()}</p>
                     {refused.map(|form| alert(&form.error))}
-                    {start(entry)}
-                    <details class="read">
-                        <summary>"Read the runbook"</summary>
-                        <Markdown text=entry.runbook.clone() />
-                    </details>
-                    {durations(entry).map(|bars| view! { <Chart bars /> })}
+                    <div class="actions">
+                        {start(entry, fields, form_key)}
+                        <a class="btn" href=page>
+                            "Read the runbook"
+                        </a>
+                    </div>
+                    {(!entry.startable).then(|| lacking(entry))}
                 </div>
                 <Facts>
                     <Fact name="Starts by itself">{schedule}</Fact>
@@ -135,27 +180,38 @@ fn runbook(entry: &OperationType, refused: Option<&RefusedForm>, clock: &Clockfa
     .into_any()
 }
 
-/// The button, or the one line that says what is missing (DECIDED 3).
-fn start(entry: &OperationType) -> AnyView {
-    if !entry.startable {
-        return view! {
-            <p class="dim">
-                "Starting it needs the capability " <code>{entry.capability.as_str()}</code> "."
-            </p>
-        }
-        .into_any();
-    }
+pub(super) fn lacking(entry: &OperationType) -> AnyView {
     view! {
-        <form method="post" action=paths::runbooks()>
-            <input type="hidden" name="type" value=entry.kind.clone() />
-            <button class="btn primary">{format!("Start {}", lower_first(&entry.label))}</button>
-        </form>
+        <p class="dim">
+            "Starting it needs the capability " <code>{entry.capability.as_str()}</code> "."
+        </p>
     }
     .into_any()
 }
 
+/// Started at once where nothing must be said before, else from its own page.
+fn start(entry: &OperationType, fields: &[InputField], form_key: &str) -> Option<AnyView> {
+    if !entry.startable {
+        return None;
+    }
+    let label = format!("Start {}", lower_first(&entry.label));
+    if fields.iter().any(|field| field.required) {
+        let form = paths::start_form(&entry.kind, None);
+        let label = format!("{label}…");
+        return Some(view! { <a class="btn primary" href=form>{label}</a> }.into_any());
+    }
+    let form = view! {
+        <form method="post" action=paths::runbooks()>
+            <input type="hidden" name="type" value=entry.kind.clone() />
+            {inputs::hidden("key", format!("{form_key}.{}", entry.kind))}
+            <button class="btn primary">{label}</button>
+        </form>
+    };
+    Some(form.into_any())
+}
+
 /// "Self-check" in the middle of a sentence; "GPU survey" keeps its capitals.
-fn lower_first(label: &str) -> String {
+pub(super) fn lower_first(label: &str) -> String {
     let mut letters = label.chars();
     match (letters.next(), letters.clone().next()) {
         (Some(first), Some(second)) if !second.is_uppercase() => {
@@ -185,7 +241,7 @@ fn last(last: Option<&LastRun>, clock: &Clockface) -> AnyView {
 }
 
 /// How long the last runs took, oldest first. A run that ended before it began took no time: a gap.
-fn durations(entry: &OperationType) -> Option<Bars> {
+pub(super) fn durations(entry: &OperationType) -> Option<Bars> {
     let runs = &entry.recent_runs;
     if runs.is_empty() {
         return None;

@@ -1,10 +1,14 @@
-//! A run's two badges. Colour goes to what asks for attention: a run that ended well or badly, one that runs.
+//! A run's badges. Colour goes to what asks for attention: a run that ended well or badly, one that runs.
 
 use leptos::prelude::*;
 
 use crate::{
-    operations::model::{Outcome, Status},
-    ui::{StatusBadge, Tone},
+    operations::{
+        model::{Outcome, Status},
+        stuck::{Stuck, StuckClass},
+    },
+    time::Micros,
+    ui::{StatusBadge, Tone, moment::span},
 };
 
 #[component]
@@ -22,10 +26,37 @@ pub fn OutcomeBadge(outcome: Outcome) -> impl IntoView {
     view! { <StatusBadge tone=outcome_tone(outcome) word=outcome.as_str() /> }
 }
 
+#[component]
+pub fn StuckBadge(class: StuckClass) -> impl IntoView {
+    view! { <StatusBadge tone=Tone::Warn word=class.label() /> }
+}
+
 pub fn outcome_tone(outcome: Outcome) -> Tone {
     match outcome {
         Outcome::Pending => Tone::Plain,
         Outcome::Succeeded => Tone::Ok,
         Outcome::Failed => Tone::Bad,
+    }
+}
+
+/// Why a run does not move, and in words how long that has lasted and how long it might.
+#[component]
+pub fn StuckSince(stuck: Stuck, now: Micros) -> impl IntoView {
+    view! {
+        <StuckBadge class=stuck.class />
+        <div class="dim">{stuck_words(&stuck, now)}</div>
+    }
+}
+
+pub fn stuck_words(stuck: &Stuck, now: Micros) -> String {
+    let (lasted, most) = (span(now.since(stuck.since)), span(stuck.threshold_micros));
+    match stuck.class {
+        StuckClass::NoWorker => format!("no worker for {lasted}; late after {most}"),
+        StuckClass::QueuedTooLong => format!("waits for {lasted}; late after {most}"),
+        StuckClass::NeverHeartbeat | StuckClass::HeartbeatLost => {
+            format!("silent for {lasted}; lost after {most}")
+        }
+        StuckClass::CancelIgnored => format!("asked to end {lasted} ago; late after {most}"),
+        StuckClass::OverBudget => format!("runs for {lasted}; late after {most}"),
     }
 }

@@ -7,7 +7,7 @@ use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
-use crate::ui::live::{Link, LinkState, LiveState, News, fetch_page, replace_section};
+use crate::ui::live::{Link, LinkState, LiveState, News, fetch_page, replace_section, tell};
 
 #[island]
 pub fn LiveRun(
@@ -27,6 +27,7 @@ pub fn LiveRun(
         let wanted = id.to_string();
         let (topic, sections, busy) = (topic.clone(), sections.clone(), Rc::clone(&busy));
         let on_news = move |news| {
+            tell(&news);
             let concerns = match news {
                 News::Notice(notice) => notice.topic == topic && notice.id == wanted,
                 News::LookAgain => true,
@@ -81,13 +82,13 @@ async fn redraw(
 
 /// One fetch at a time; what is heard meanwhile asks for one more.
 #[derive(Default)]
-struct Busy {
+pub(super) struct Busy {
     running: Cell<bool>,
     more: Cell<bool>,
 }
 
 impl Busy {
-    fn take_turn(&self) -> bool {
+    pub(super) fn take_turn(&self) -> bool {
         let was_running = self.running.replace(true);
         if was_running {
             self.more.set(true);
@@ -95,7 +96,7 @@ impl Busy {
         !was_running
     }
 
-    fn again(&self) -> bool {
+    pub(super) fn again(&self) -> bool {
         let more = self.more.replace(false);
         self.running.set(more);
         more

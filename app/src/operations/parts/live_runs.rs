@@ -10,8 +10,11 @@ pub fn LiveRuns(
     /// The id of the live section.
     section: String,
     topic: String,
+    /// Which of the lists.
+    list: String,
     /// The list's filters, as a query string.
     query: String,
 ) -> impl IntoView {
-    view! { <LiveList stream section topic query newer=calls::newer /> }
+    let newer = move |query, after| calls::newer(query, after, list.clone());
+    view! { <LiveList stream section topic query newer /> }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 
+use super::workers::{WorkersCard, load_workers};
 use crate::{
     request::PageRequest,
     settings::{
@@ -31,6 +32,7 @@ pub fn TasksPage() -> impl IntoView {
     else {
         return ().into_any();
     };
+    let workers = load_workers();
     let clock = Clockface::of(&request);
     let mut tasks = tasks.list();
     tasks.sort_by_key(|task| (!is_ill(task), task.name.clone()));
@@ -44,6 +46,7 @@ pub fn TasksPage() -> impl IntoView {
                 {rows}
             </Table>
         </div>
+        <WorkersCard found=workers clock />
     }
     .into_any()
 }

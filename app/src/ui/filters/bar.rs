@@ -40,6 +40,20 @@ impl Suggestions {
     }
 }
 
+/// Where a control stands: in the line, or below "More filters".
+#[derive(Clone, Copy)]
+enum Place {
+    Line,
+    Folded,
+}
+
+/// A field for what no choice names.
+#[derive(Clone, Copy)]
+struct Typed {
+    mode: &'static str,
+    hint: &'static str,
+}
+
 /// One control and the values that it stands for.
 struct Control<'a> {
     filter: &'a Filter,
@@ -52,7 +66,7 @@ impl<'a> Control<'a> {
         Self { filter, values: values.map(|(_, v)| v.as_str()).collect() }
     }
 
-    /// The value that the control shows; several values stand as chips, and the control adds to them.
+    /// The value that a text field shows; several values stand as chips, and the field adds to them.
     fn shown(&self) -> &'a str {
         match self.values.as_slice() {
             [one] => one,
@@ -71,51 +85,104 @@ impl<'a> Control<'a> {
         inputs.collect_view().into_any()
     }
 
-    fn draw(&self, suggestions: &Suggestions, clock: &Clockface) -> AnyView {
-        let input = match self.filter.kind {
-            FilterKind::OneOf(choices) => self.select(choices.iter().map(|c: &Choice| {
-                Suggestion { value: c.value.to_owned(), label: c.label.to_owned() }
-            })),
-            FilterKind::Exact => match suggestions.of(self.filter.key) {
-                Some(values) => self.select(values.iter().cloned()),
-                None => self.text("text"),
-            },
-            FilterKind::Integer => self.text("numeric"),
+    fn draw(&self, suggestions: &Suggestions, clock: &Clockface, place: Place) -> AnyView {
+        let key = self.filter.key;
+        match self.filter.kind {
+            FilterKind::OneOf(choices) => {
+                let choices = choices.iter().map(|c: &Choice| Suggestion {
+                    value: c.value.to_owned(),
+                    label: c.label.to_owned(),
+                });
+                self.pick(choices.collect(), None, place)
+            }
+            FilterKind::Exact | FilterKind::Integer => {
+                let typed = self.typed();
+                match suggestions.of(key).filter(|values| !values.is_empty()) {
+                    // There may be more than the page knows of.
+                    Some(values) => self.pick(values.to_vec(), Some(typed), place),
+                    None => view! { {self.text(typed)} {self.hidden()} }.into_any(),
+                }
+            }
             FilterKind::Since | FilterKind::Until => self.moment(clock),
             FilterKind::Search => self.search(),
-        };
-        view! { {input} {self.hidden()} }.into_any()
+        }
     }
 
-    fn select(&self, choices: impl Iterator<Item = Suggestion>) -> AnyView {
-        let (key, shown) = (self.filter.key, self.shown());
-        let any = match self.values.len() {
-            0 | 1 => format!("Any {}", self.filter.label.to_lowercase()),
-            n => format!("{n} chosen; add one"),
-        };
-        let mut choices: Vec<Suggestion> = choices.collect();
-        if !shown.is_empty() && !choices.iter().any(|c| c.value == shown) {
-            choices.push(Suggestion { value: shown.to_owned(), label: shown.to_owned() });
+    fn typed(&self) -> Typed {
+        match self.filter.kind {
+            FilterKind::Integer => Typed { mode: "numeric", hint: "id" },
+            _ => Typed { mode: "text", hint: "exact name" },
         }
-        let options = choices
+    }
+
+    /// Any of several values, each with its box.
+    fn pick(&self, mut choices: Vec<Suggestion>, other: Option<Typed>, place: Place) -> AnyView {
+        let (key, label) = (self.filter.key, self.filter.label);
+        for value in &self.values {
+            if !choices.iter().any(|c| c.value == *value) {
+                let value = (*value).to_owned();
+                choices.push(Suggestion { label: value.clone(), value });
+            }
+        }
+        let chosen = choices.iter().filter(|c| self.values.contains(&c.value.as_str()));
+        let chosen: Vec<String> = chosen.map(|c| c.label.clone()).collect();
+        let boxes = choices
             .into_iter()
             .map(|c| {
-                let selected = c.value == shown;
-                view! { <option value=c.value selected=selected>{c.label}</option> }
+                let checked = self.values.contains(&c.value.as_str());
+                view! {
+                    <label>
+                        <input type="checkbox" name=key value=c.value checked=checked />
+                        <span>{c.label}</span>
+                    </label>
+                }
             })
             .collect_view();
+        let other = other.map(|typed| {
+            let name = format!("Another {}", label.to_lowercase());
+            view! {
+                <input
+                    class="field"
+                    name=key
+                    inputmode=typed.mode
+                    placeholder=typed.hint
+                    aria-label=name
+                    maxlength="200"
+                    autocomplete="off"
+                />
+            }
+        });
+        if matches!(place, Place::Folded) {
+            return view! {
+                <fieldset class="picks">
+                    <legend>{label}</legend>
+                    <div class="boxes">{boxes}</div>
+                    {other}
+                </fieldset>
+            }
+            .into_any();
+        }
+        let said = match chosen.as_slice() {
+            [] => format!("Any {}", label.to_lowercase()),
+            [one] => format!("{label}: {one}"),
+            several => format!("{label}: {} chosen", several.len()),
+        };
         view! {
-            <select class="field" name=key aria-label=self.filter.label>
-                <option value="">{any}</option>
-                {options}
-            </select>
+            <details class="more pick" name="filters">
+                <summary class="field">{said}</summary>
+                <fieldset class="fold picks">
+                    <legend class="unseen">{label}</legend>
+                    <div class="boxes">{boxes}</div>
+                    {other}
+                </fieldset>
+            </details>
         }
         .into_any()
     }
 
-    fn text(&self, mode: &'static str) -> AnyView {
+    fn text(&self, typed: Typed) -> AnyView {
         let Filter { key, label, .. } = *self.filter;
-        let hint = if mode == "numeric" { "id" } else { "exact name" };
+        let Typed { mode, hint } = typed;
         view! {
             <label class="named">
                 <span>{label}</span>
@@ -180,8 +247,13 @@ pub fn FilterBar(
     pairs: Vec<(String, String)>,
     #[prop(optional)] suggestions: Suggestions,
     clock: Clockface,
+    /// What else belongs to the list's address.
+    #[prop(optional)]
+    kept: Vec<(&'static str, &'static str)>,
 ) -> impl IntoView {
-    let draw = |filter: &'static Filter| Control::of(filter, &pairs).draw(&suggestions, &clock);
+    let draw = |filter: &'static Filter, place: Place| {
+        Control::of(filter, &pairs).draw(&suggestions, &clock, place)
+    };
     let (first, more) = filters.split_at(primary.min(filters.len()));
     let more_set = more.iter().filter(|f| pairs.iter().any(|(k, _)| k == f.key)).count();
     let summary = match more_set {
@@ -191,15 +263,21 @@ pub fn FilterBar(
     let size = pairs.iter().find(|(key, _)| key == "page_size").map(|(_, value)| value.clone());
     let more = (!more.is_empty()).then(|| {
         view! {
-            <details class="more">
+            <details class="more" name="filters">
                 <summary class="btn">{summary}</summary>
-                <div class="fold">{more.iter().map(draw).collect_view()}</div>
+                <div class="fold">
+                    {more.iter().map(|filter| draw(filter, Place::Folded)).collect_view()}
+                </div>
             </details>
         }
     });
     view! {
         <form class="filters" method="get" action=action role="search" aria-label="Filters">
-            {first.iter().map(draw).collect_view()}
+            {kept
+                .into_iter()
+                .map(|(key, value)| view! { <input type="hidden" name=key value=value /> })
+                .collect_view()}
+            {first.iter().map(|filter| draw(filter, Place::Line)).collect_view()}
             {more}
             {size.map(|size| view! { <input type="hidden" name="page_size" value=size /> })}
             <button class="btn">"Filter"</button>

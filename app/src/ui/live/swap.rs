@@ -21,6 +21,11 @@ pub async fn fetch_page() -> Option<Document> {
 pub fn replace_section(page: &Document, id: &str) -> Option<Element> {
     let old = document().get_element_by_id(id)?;
     let new = page.get_element_by_id(id)?;
+    // Somebody is about to decide in it: the server knows how it stood when it was drawn.
+    let keeps = old.has_attribute("data-keep-open");
+    if keeps && old.query_selector("details[open]").ok().flatten().is_some() {
+        return Some(old);
+    }
     swap(&old, &new);
     Some(new)
 }

@@ -49,10 +49,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(name: &str, index: u8, nodes: usize, run: &Path, ports: &Ports) -> Result<Self> {
+    pub fn new(
+        name: &str,
+        index: u8,
+        nodes: usize,
+        run: &Path,
+        ports: &Ports,
+        authority: Authority,
+        link_port: u16,
+    ) -> Result<Self> {
         let folder = run.join(name);
         std::fs::create_dir_all(&folder)?;
-        let authority = Authority::new(&format!("{name}-ca"))?;
         let admin = authority.client("fleet-admin", Some("system:masters"))?;
         let plan = Self {
             name: name.to_owned(),
@@ -60,7 +67,7 @@ impl Plan {
             nodes,
             folder,
             api_port: ports.take()?,
-            link_port: ports.take()?,
+            link_port,
             node_port: ports.take()?,
             authority,
             admin,

@@ -15,6 +15,16 @@ pub async fn oldest(db: &Db) -> Result<Option<(i64, Micros)>, StoreError> {
     Ok(Some((row.i64("seq")?, row.micros("at")?)))
 }
 
+/// How many rows but for the newest of all are older, counted up to 100 000.
+pub async fn count_before(db: &Db, before: Micros) -> Result<i64, StoreError> {
+    let sql = Sql::new(
+        "SELECT COUNT(*) AS n FROM (SELECT l.seq FROM audit_log l, audit_head h WHERE h.id = 1 AND l.seq < h.seq AND l.at < ",
+    )
+    .arg(before)
+    .push(" LIMIT 100000) counted");
+    db.fetch_one(sql).await?.i64("n")
+}
+
 /// Whoever holds it prunes. None when somebody took it away.
 pub async fn lock(tx: &mut Tx) -> Result<Option<StoredCheckpoint>, StoreError> {
     let sql = Sql::new(CHECKPOINT).push(tx.dialect().row_lock());

@@ -5,7 +5,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use app::identity::Capability;
+use app::{
+    identity::Capability,
+    operations::inputs::{FieldChoice, FieldKind, InputField},
+};
 use serde::Deserialize;
 
 use crate::{
@@ -14,9 +17,9 @@ use crate::{
         failure::Failure,
         probe::{self, Upstream},
         run::{Done, Run},
+        schedule::Schedule,
         spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
         store,
-        timer::Schedule,
     },
     store::{Db, Dialect},
 };
@@ -44,10 +47,65 @@ const FREE_MIN_BYTES: u64 = 256 << 20;
 const FREE_MIN_PERCENT: u64 = 2;
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Nothing to choose.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {}
+pub struct Input {
+    /// One check instead of all of them.
+    pub only: Option<Check>,
+}
+
+/// What can be asked of [`Input`].
+pub const INPUTS: &[InputField] = &[InputField {
+    name: "only",
+    label: "Check only",
+    help: "One check instead of all of them.",
+    required: false,
+    kind: FieldKind::Choice {
+        choices: &[
+            FieldChoice { value: "store", label: "Store" },
+            FieldChoice { value: "clock", label: "Clock" },
+            FieldChoice { value: "disk", label: "Disk" },
+            FieldChoice { value: "assets", label: "Assets" },
+            FieldChoice { value: "upstreams", label: "Upstreams" },
+        ],
+    },
+}];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    Store,
+    Clock,
+    Disk,
+    Assets,
+    Upstreams,
+}
+
+impl Check {
+    const ALL: [Self; 5] = [Self::Store, Self::Clock, Self::Disk, Self::Assets, Self::Upstreams];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Store => "Store",
+            Self::Clock => "Clock",
+            Self::Disk => "Disk",
+            Self::Assets => "Assets",
+            Self::Upstreams => "Upstreams",
+        }
+    }
+
+    /// Does it, as a step of the run.
+    async fn run(self, run: &Run, deps: &Deps) -> Result<(), Failure> {
+        let label = self.label();
+        match self {
+            Self::Store => run.step("store", label, check_store(run, &deps.db)).await,
+            Self::Clock => run.step("clock", label, check_clock(run, &deps.db)).await,
+            Self::Disk => run.step("disk", label, check_disk(deps)).await,
+            Self::Assets => run.step("assets", label, async { check_assets(deps) }).await,
+            Self::Upstreams => run.step("upstreams", label, check_upstreams(run, deps)).await,
+        }
+    }
+}
 
 /// What is checked, from the configuration.
 #[derive(Clone)]
@@ -65,7 +123,9 @@ pub struct Deps {
 #[must_use]
 pub fn register(catalog: Catalog, deps: Deps) -> Catalog {
     let deps = Arc::new(deps);
-    catalog.with(SPEC, move |run: Run, _: Input| run_checks(run, Arc::clone(&deps)))
+    catalog.with_inputs(SPEC, INPUTS, move |run: Run, input: Input| {
+        run_checks(run, input, Arc::clone(&deps))
+    })
 }
 
 /// Every 5 minutes.
@@ -73,14 +133,12 @@ pub fn schedule() -> Schedule {
     Schedule::new("system.self_check", SPEC.kind, "*/5 * * * *", "every 5 minutes")
 }
 
-async fn run_checks(run: Run, deps: Arc<Deps>) -> Result<(), Failure> {
-    let results = [
-        ("Store", run.step("store", "Store", check_store(&run, &deps.db)).await),
-        ("Clock", run.step("clock", "Clock", check_clock(&run, &deps.db)).await),
-        ("Disk", run.step("disk", "Disk", check_disk(&deps)).await),
-        ("Assets", run.step("assets", "Assets", async { check_assets(&deps) }).await),
-        ("Upstreams", run.step("upstreams", "Upstreams", check_upstreams(&run, &deps)).await),
-    ];
+async fn run_checks(run: Run, input: Input, deps: Arc<Deps>) -> Result<(), Failure> {
+    let wanted = |check: &Check| input.only.is_none_or(|only| only == *check);
+    let mut results = Vec::new();
+    for check in Check::ALL.into_iter().filter(wanted) {
+        results.push((check.label(), check.run(&run, &deps).await));
+    }
     verdict(&results)
 }
 
@@ -181,11 +239,18 @@ async fn check_upstreams(run: &Run, deps: &Deps) -> Result<Done<()>, Failure> {
     if deps.upstreams.is_empty() {
         return Ok(Done::saying("No upstream is configured."));
     }
-    let asked = deps
-        .upstreams
-        .iter()
-        .map(|upstream| probe::ask(run.clock(), &deps.egress, upstream, UPSTREAM_TIMEOUT));
-    let answers = futures::future::join_all(asked).await;
+    let asked = deps.upstreams.iter().map(|upstream| async move {
+        let name = &upstream.name;
+        let answer = probe::ask(run.clock(), &deps.egress, upstream, UPSTREAM_TIMEOUT).await;
+        // As they come: who follows sees which one is waited for.
+        match &answer {
+            Ok(found) => run.log(format!("{name}: {found}")).await?,
+            Err(why) => run.warn(format!("{name}: unavailable, {why}")).await?,
+        }
+        Ok::<_, Failure>(answer)
+    });
+    run.log(format!("Asking the upstreams: {}.", deps.upstreams.len())).await?;
+    let answers = futures::future::try_join_all(asked).await?;
     let spoken = |good: bool| {
         let chosen = deps.upstreams.iter().zip(&answers).filter(|(_, a)| a.is_ok() == good);
         let lines = chosen.map(|(upstream, answer)| match answer {
@@ -206,6 +271,17 @@ async fn check_upstreams(run: &Run, deps: &Deps) -> Result<Done<()>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_form_asks_for_what_it_takes() {
+        let FieldKind::Choice { choices } = INPUTS[0].kind else { panic!("a choice") };
+        let words: Vec<_> = choices.iter().map(|choice| (choice.value, choice.label)).collect();
+        for (check, (word, label)) in Check::ALL.into_iter().zip(words) {
+            let input = serde_json::json!({ "only": word });
+            let read: Input = serde_json::from_value(input).expect("an input");
+            assert_eq!((read.only, check.label()), (Some(check), label));
+        }
+    }
 
     #[test]
     fn the_summary_names_the_first_failure_and_the_count() {

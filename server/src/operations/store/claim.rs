@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::{
+        measures::waited,
         run::{Facts, Initiator},
         spec::{Catalog, Spec},
         timing,
@@ -24,6 +25,9 @@ pub struct Claimed {
     pub facts: Facts,
     pub input: Value,
     pub input_version: i64,
+    pub queue: String,
+    /// Microseconds from the time that it was due, or went back into the queue.
+    pub waited: i64,
     /// What an earlier attempt did.
     pub steps: Vec<StepRow>,
     pub lines: i64,
@@ -114,6 +118,8 @@ pub async fn claim(db: &Db, who: Claimant<'_>) -> Result<Claim, StoreError> {
         asked_at,
         input: read_json(&row, "input")?,
         input_version: row.i64("input_version")?,
+        queue: row.text("queue")?,
+        waited: waited(now, row.micros("scheduled_at")?, row.opt_micros("queued_at")?),
         steps,
         lines,
         lease,
@@ -128,7 +134,7 @@ fn candidate(dialect: Dialect, who: &Claimant<'_>, now: Micros) -> Sql {
     let is_full = |kind: &str| who.full.iter().any(|f| matches!(f, Full::Type(t) if t == kind));
     let select = Sql::new(
         "SELECT id, workspace_id, tenant_id, type, target, attempt, initiator_kind, \
-         initiator_id, initiator_name, input, input_version FROM operation_runs",
+         initiator_id, initiator_name, input, input_version, queue, scheduled_at, queued_at FROM operation_runs",
     );
     let mut sql = due(select, who.queues, now)
         .push(" AND type IN ")

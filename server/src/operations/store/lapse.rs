@@ -4,7 +4,8 @@ use app::time::Micros;
 
 use super::{
     super::timing,
-    work::{Ending, end, requeue},
+    ending::end,
+    work::{Ending, requeue},
 };
 use crate::store::{Db, Dialect, Sql, StoreError, Tx};
 
@@ -18,6 +19,8 @@ pub struct Lapsed {
     /// When its lease ran out.
     pub expired_at: Micros,
     pub losses: i64,
+    /// A person asked for its end, which its worker did not live to see.
+    pub cancelled: bool,
 }
 
 /// One lapsed lease, locked, if there is any beyond `after`.
@@ -28,7 +31,7 @@ pub async fn next_lapsed(
     after: i64,
 ) -> Result<Option<Lapsed>, StoreError> {
     let sql = Sql::new(
-        "SELECT l.run_id, l.owner, l.expires_at, r.workspace_id, r.type, r.losses \
+        "SELECT l.run_id, l.owner, l.expires_at, r.workspace_id, r.type, r.losses, r.cancel_requested_at \
          FROM operation_leases l JOIN operation_runs r ON r.id = l.run_id WHERE l.expires_at < ",
     )
     .arg(now)
@@ -44,6 +47,7 @@ pub async fn next_lapsed(
         owner: row.text("owner")?,
         expired_at: row.micros("expires_at")?,
         losses: row.i64("losses")?,
+        cancelled: row.opt_micros("cancel_requested_at")?.is_some(),
     }))
 }
 
@@ -84,7 +88,7 @@ pub async fn bury(
     ending: &Ending,
     now: Micros,
 ) -> Result<(), StoreError> {
-    end(tx, lapsed.run_id, lapsed.workspace_id, ending, now).await
+    end(tx, lapsed.run_id, ending, now).await
 }
 
 /// Voids every lease that was taken before `began`.

@@ -32,3 +32,23 @@ pub async fn successes(db: &Db, kind: &str, most: usize) -> Result<Vec<i64>, Sto
     .arg(most);
     db.fetch_all(sql).await?.iter().map(|row| row.i64("took")).collect()
 }
+
+/// The runs that hold the slots which a run of this type and target waits for.
+pub async fn slot_holders(
+    db: &Db,
+    kind: &str,
+    target: Option<&str>,
+) -> Result<Vec<i64>, StoreError> {
+    let keys = [Some(format!("type:{kind}")), target.map(|t| format!("target:{kind}:{t}"))];
+    let sql = Sql::new("SELECT DISTINCT run_id FROM operation_slots WHERE limit_key IN ")
+        .list(keys.into_iter().flatten())
+        .push(" ORDER BY run_id LIMIT 20");
+    db.fetch_all(sql).await?.iter().map(|row| row.i64("run_id")).collect()
+}
+
+/// How many workers were lost over a run.
+pub async fn losses(db: &Db, run_id: i64) -> Result<i64, StoreError> {
+    let sql = Sql::new("SELECT losses FROM operation_runs WHERE id = ").arg(run_id);
+    let row = db.fetch_optional(sql).await?;
+    row.map_or(Ok(0), |row| row.i64("losses"))
+}

@@ -7,7 +7,7 @@ use app::{
 };
 
 use super::{LEADER_MAX, SLACK_MICROS, SLICE, SLICE_MAX, SLICE_WORDS_MAX, Table, Way};
-use crate::store::{Db, Dialect, Sql, StoreError, Value};
+use crate::store::{Db, Dialect, Sql, StoreError, Value, escape_like};
 
 /// Ids between two others, both left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,8 @@ impl<'a> Ask<'a> {
             Reach::Everything => None,
             Reach::Workspaces(ids) => Some(ids.clone()),
         };
-        for filter in table.filters {
+        // What no column holds is for the domain to answer.
+        for filter in table.filters.iter().filter(|filter| !filter.column.is_empty()) {
             let values = query.values(filter.key);
             let Some(first) = values.first() else { continue };
             match filter.kind {
@@ -301,6 +302,20 @@ impl<'a> Ask<'a> {
 
     pub fn count_by_leader(&self, all: &Range) -> Sql {
         self.led(Sql::new("SELECT COUNT(*) AS n FROM ").push(self.table.from), all)
+    }
+
+    /// Every condition as ` AND …`, none of which an index serves: whoever asks has chosen one already.
+    pub fn conditions(&self) -> Sql {
+        let mut sql = Sql::default();
+        for any in &self.any {
+            sql = any.push(sql.push(" AND "), Use::Checked);
+        }
+        if let (Some(words), Some(search)) = (&self.words, &self.table.search) {
+            let words = format!("%{}%", escape_like(&words.to_lowercase()));
+            sql = sql.push(" AND ").push(search.column).push(" LIKE ").arg(words);
+            sql = sql.push(" ESCAPE '\\'");
+        }
+        self.times(sql, Use::Checked)
     }
 
     fn led(&self, sql: Sql, range: &Range) -> Sql {

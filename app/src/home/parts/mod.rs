@@ -1,0 +1,5 @@
+//! The island of this domain.
+
+mod live_home;
+
+pub use live_home::LiveHome;
