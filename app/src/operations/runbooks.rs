@@ -10,6 +10,7 @@ use super::{
     inputs::InputField,
     model::{Named, OperationType},
     stuck::Budget,
+    triage::Safety,
 };
 use crate::{
     error::{ApiError, Rule, Violation},
@@ -76,15 +77,6 @@ pub struct SaveRunbook {
     pub version: i64,
     /// Only said of one that is written again: the version that this text comes from.
     pub restores: Option<i64>,
-}
-
-/// What may happen to a run whose worker was lost, for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase", tag = "safety")]
-pub enum Safety {
-    Safe,
-    Resumable,
-    Unsafe { why: String },
 }
 
 /// How the engine treats runs of a type.

@@ -57,15 +57,15 @@ pub struct InvestigateOperation {
 }
 
 /// How a type takes being done twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase", tag = "safety")]
 pub enum Safety {
     /// May be done again; what it did before does no harm.
     Safe,
     /// Goes on after its last finished step when its worker is lost.
     Resumable,
-    /// Never runs again by itself.
-    Unsafe,
+    /// Never runs again by itself; a retry by hand asks for a typed reason.
+    Unsafe { why: String },
 }
 
 /// What may be done about a run now, whoever asks.
@@ -74,9 +74,8 @@ pub struct Triage {
     pub retry: bool,
     /// Why it cannot be tried again, where a failed run cannot.
     pub retry_refused: Option<String>,
-    pub safety: Option<Safety>,
-    /// Why doing it twice may do harm; a retry asks for a typed reason then.
-    pub unsafe_because: Option<String>,
+    /// Null when this console no longer knows the type.
+    pub retry_safety: Option<Safety>,
     pub cancel: bool,
     /// Its worker has not followed the request to end it.
     pub end_anyway: bool,

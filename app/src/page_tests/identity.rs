@@ -363,7 +363,7 @@ async fn a_manager_of_one_workspace_is_offered_that_workspace() {
     let grants = draw(&told(), ask("/settings/grants")).await;
     says(&grants, &["<option value=\"7\"", "Remove…"]);
     assert!(!grants.html.contains("value=\"everything\""), "everything is beyond their reach");
-    assert!(!grants.html.contains("value=\"1\""), "and so is another workspace");
+    assert!(!grants.html.contains("<option value=\"1\""), "and so is another workspace");
     assert_eq!(grants.html.matches("value=\"remove\"").count(), 1, "the grant on everything stays");
     for address in ["/settings/people", "/settings/people/ada", "/settings/workspaces"] {
         let drawn = draw(&told(), ask(address)).await;

@@ -148,6 +148,8 @@ fn toggle_help(event: &KeyboardEvent) {
 fn leave() {
     if let Some(help) = find(&format!("#{HELP}[open]")) {
         let _ = help.remove_attribute("open");
+    } else if let Some(fold) = find("details.more[open]") {
+        let _ = fold.remove_attribute("open");
     } else if let Some(active) =
         document().active_element().and_then(|a| a.dyn_into::<HtmlElement>().ok())
     {

@@ -12,8 +12,8 @@ use app::{
         inputs::InputField,
         model::Named,
         runbooks::{
-            Desk, ManageRunbooks, Runbook, RunbookSource, RunbookVersion, Runbooks, Safety,
-            SaveRunbook, Shelf, Treatment, kept,
+            Desk, ManageRunbooks, Runbook, RunbookSource, RunbookVersion, Runbooks, SaveRunbook,
+            Shelf, Treatment, kept,
         },
     },
 };
@@ -21,7 +21,7 @@ use async_trait::async_trait;
 
 use super::{
     Base, OperationsService,
-    spec::{Entry, RetrySafety, Retryable},
+    spec::{Entry, Retryable},
     store::{refused, runbooks as store, schedules},
 };
 use crate::journal::AuditRow;
@@ -68,11 +68,7 @@ async fn treatment(base: &Base, entry: &Entry) -> Result<Treatment, ApiError> {
         None => None,
     };
     Ok(Treatment {
-        retry_safety: match spec.retry_safety {
-            RetrySafety::Safe => Safety::Safe,
-            RetrySafety::Resumable => Safety::Resumable,
-            RetrySafety::Unsafe(why) => Safety::Unsafe { why: why.to_owned() },
-        },
+        retry_safety: spec.retry_safety.spoken(),
         not_retryable_because: match spec.retryable {
             Retryable::Yes => None,
             Retryable::No(why) => Some(why.to_owned()),

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Dura
 use app::{
     error::{Expected, Rule, Violation},
     identity::Capability,
-    operations::inputs::{self, InputField},
+    operations::{
+        inputs::{self, InputField},
+        triage::Safety,
+    },
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -69,6 +72,15 @@ pub enum RetrySafety {
 impl RetrySafety {
     pub const fn releases_itself(self) -> bool {
         matches!(self, Self::Safe | Self::Resumable)
+    }
+
+    /// For people.
+    pub fn spoken(self) -> Safety {
+        match self {
+            Self::Safe => Safety::Safe,
+            Self::Resumable => Safety::Resumable,
+            Self::Unsafe(why) => Safety::Unsafe { why: why.to_owned() },
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use app::{
         Manage, View,
         model::{OperationRun, Outcome, Started, Status},
         triage::{
-            CancelOperation, Cancelled, InvestigateOperation, RetryOperation, Safety, Seen, Triage,
+            CancelOperation, Cancelled, InvestigateOperation, RetryOperation, Seen, Triage,
             Triages, read_reason,
         },
     },
@@ -276,15 +276,7 @@ pub(super) fn offers(
     Triage {
         retry: failed && refusal.is_none(),
         retry_refused: refusal,
-        safety: entry.map(|entry| match entry.spec.retry_safety {
-            RetrySafety::Safe => Safety::Safe,
-            RetrySafety::Resumable => Safety::Resumable,
-            RetrySafety::Unsafe(_) => Safety::Unsafe,
-        }),
-        unsafe_because: entry.and_then(|entry| match entry.spec.retry_safety {
-            RetrySafety::Unsafe(why) => Some(why.to_owned()),
-            _ => None,
-        }),
+        retry_safety: entry.map(|entry| entry.spec.retry_safety.spoken()),
         cancel: active && asked.is_none() && entry.is_none_or(|entry| entry.spec.cancelable),
         end_anyway: asked.is_some_and(|at| now.since(at) >= patience),
         investigate: true,

@@ -9,7 +9,8 @@ use app::{
         model::{OperationRun, Outcome, Status},
         stuck::{Next, StuckClass},
         triage::{
-            CancelOperation, Cancelled, InvestigateOperation, RetryOperation, Seen, Triages as _,
+            CancelOperation, Cancelled, InvestigateOperation, RetryOperation, Safety, Seen,
+            Triages as _,
         },
     },
 };
@@ -135,7 +136,8 @@ async fn what_is_unsafe_to_do_twice_asks_for_a_reason() {
         )
         .await;
         let detail = kit.get(run.id).await;
-        assert_eq!(detail.triage.unsafe_because.as_deref(), Some("it moves money."));
+        let harm = Safety::Unsafe { why: "it moves money.".to_owned() };
+        assert_eq!(detail.triage.retry_safety, Some(harm));
         for reason in [None, Some("  abc "), Some("")] {
             let request = RetryOperation { reason: reason.map(str::to_owned) };
             let refused = kit.service.retry(&kit.admin, run.id, request).await;

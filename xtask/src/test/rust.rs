@@ -35,7 +35,10 @@ pub fn store(workspace: &Workspace) -> Result<()> {
 
 pub fn fleet(workspace: &Workspace) -> Result<()> {
     let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
-    process::run(cargo_test(workspace).args(["--package", "fleet"]).env(FLEET_TOOLS, tools))
+    let mut cargo = cargo_test(workspace);
+    // The second acts on a cluster of the first, with the engine over SQLite.
+    cargo.args(["--package", "fleet", "--package", "engine-proof"]).env(ENGINES, "sqlite");
+    process::run(cargo.env(FLEET_TOOLS, tools))
 }
 
 /// All of the above, with one build. Without the control plane, all but the fleet.
@@ -46,7 +49,7 @@ pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
     cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?);
     match tools {
         Some(tools) => cargo.env(FLEET_TOOLS, tools),
-        None => cargo.args(["--exclude", "fleet"]),
+        None => cargo.args(["--exclude", "fleet", "--exclude", "engine-proof"]),
     };
     process::run(&mut cargo).and(xtask(workspace))
 }

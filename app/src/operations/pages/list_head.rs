@@ -7,7 +7,7 @@ use crate::{
     list::{ListQuery, Page},
     operations::{
         filters::{List, STUCK_CLASS_KEY},
-        lists::{Count, Counts, ListedRun},
+        lists::{ClassCount, Count, Counts, ListedRun},
     },
     paths,
     ui::pagination::capped,
@@ -109,47 +109,32 @@ pub fn failures_as(by_cause: bool, query: &ListQuery) -> AnyView {
 
 /// How many are in each state, each a link to those alone. Failures have one state.
 pub fn state_counts(list: List, query: &ListQuery, counts: &Counts) -> Option<AnyView> {
-    let shared = list.carry(query);
-    let link = |key: &str, value: &str, word: String, count: Count| {
-        let only = shared.with(key, value);
-        let set = [("status", "outcome"), (STUCK_CLASS_KEY, STUCK_CLASS_KEY)].iter().any(
-            |(one, other)| {
-                (*one == key || *other == key)
-                    && query.values(key) == [value]
-                    && (*one == key || query.values(one).is_empty())
+    let states: Vec<State> = match list {
+        List::Runs => vec![
+            State { key: "status", value: "queued", word: "queued", count: counts.queued },
+            State { key: "status", value: "running", word: "running", count: counts.running },
+            State {
+                key: "outcome",
+                value: "succeeded",
+                word: "succeeded",
+                count: counts.succeeded,
             },
-        );
-        view! {
-            <li>
-                <a href=list.href(&only) aria-current=set.then_some("true")>
-                    <span class="n">{capped(count.total, count.total_capped)}</span>
-                    " "
-                    {word}
-                </a>
-            </li>
+            State { key: "outcome", value: "failed", word: "failed", count: counts.failed },
+        ],
+        List::Failures => return None,
+        List::Stuck => {
+            let classes = counts.stuck_classes.iter();
+            let state = |one: &ClassCount| {
+                let (value, word) = (one.class.as_str(), one.class.label());
+                State { key: STUCK_CLASS_KEY, value, word, count: one.count }
+            };
+            classes.map(state).collect()
         }
     };
-    let links = match list {
-        List::Runs => [
-            ("status", "queued", counts.queued),
-            ("status", "running", counts.running),
-            ("outcome", "succeeded", counts.succeeded),
-            ("outcome", "failed", counts.failed),
-        ]
-        .into_iter()
-        .map(|(key, value, count)| link(key, value, value.to_owned(), count))
-        .collect_view(),
-        List::Failures => return None,
-        List::Stuck if counts.stuck_classes.is_empty() => return None,
-        List::Stuck => counts
-            .stuck_classes
-            .iter()
-            .map(|one| {
-                let word = one.class.label().to_owned();
-                link(STUCK_CLASS_KEY, one.class.as_str(), word, one.count)
-            })
-            .collect_view(),
-    };
+    if states.is_empty() {
+        return None;
+    }
+    let links = states.into_iter().map(|state| state_link(list, query, &state)).collect_view();
     Some(
         view! {
             <ul class="states" aria-label="Operations by state">
@@ -158,6 +143,29 @@ pub fn state_counts(list: List, query: &ListQuery, counts: &Counts) -> Option<An
         }
         .into_any(),
     )
+}
+
+/// One figure: how many have this value in this filter.
+struct State {
+    key: &'static str,
+    value: &'static str,
+    word: &'static str,
+    count: Count,
+}
+
+fn state_link(list: List, query: &ListQuery, state: &State) -> impl IntoView + use<> {
+    let State { key, value, word, count } = *state;
+    let only = list.carry(query).with(key, value);
+    let is_here = query.from_start() == only;
+    view! {
+        <li>
+            <a href=list.href(&only) aria-current=is_here.then_some("true")>
+                <span class="n">{capped(count.total, count.total_capped)}</span>
+                " "
+                {word}
+            </a>
+        </li>
+    }
 }
 
 #[cfg(test)]

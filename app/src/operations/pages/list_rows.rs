@@ -8,7 +8,7 @@ use crate::{
         filters::List,
         lists::ListedRun,
         model::{OperationRun, Outcome},
-        parts::{OutcomeBadge, RunStatus, StuckSince},
+        parts::{OutcomeBadge, RunStatus, StuckBadge, stuck_words},
     },
     paths,
     ui::{Clockface, Column, Moment, StatusBadge, Table, Tone, Took, table::RowLink},
@@ -58,7 +58,8 @@ fn draw(list: List, row: &ListedRun, clock: &Clockface) -> impl IntoView + use<>
         Some(tenant) => format!("{} / {}", run.workspace.name, tenant.name),
         None => run.workspace.name.clone(),
     };
-    let stuck = row.stuck.map(|stuck| view! { <StuckSince stuck now=clock.now /> });
+    let words = row.stuck.map(|stuck| stuck_words(&stuck, clock.now));
+    let stuck = row.stuck.map(|stuck| view! { <StuckBadge class=stuck.class /> });
     let (own, in_status) = if list == List::Stuck { (stuck, None) } else { (None, stuck) };
     let own = own.map(|badge| view! { <td>{badge}</td> });
     let took = (list != List::Stuck).then(|| {
@@ -78,7 +79,7 @@ fn draw(list: List, row: &ListedRun, clock: &Clockface) -> impl IntoView + use<>
     });
     view! {
         <tr data-id=run.id>
-            {what(run)}
+            {what(run, words)}
             <td>
                 <span class="short">{place}</span>
             </td>
@@ -102,12 +103,13 @@ fn draw(list: List, row: &ListedRun, clock: &Clockface) -> impl IntoView + use<>
     }
 }
 
-/// The operation itself, with the row's one link, and why it failed.
-fn what(run: &OperationRun) -> impl IntoView + use<> {
+/// The operation itself, with the row's one link, and why it failed or does not move.
+fn what(run: &OperationRun, stuck: Option<String>) -> impl IntoView + use<> {
     let (id, label) = (run.id, run.type_label.clone());
     let target = run.target_label.clone().or_else(|| run.target.clone());
     let target = target.map(|target| view! { <span class="short mono dim">{target}</span> });
     let why = run.error_summary.clone().map(|why| view! { <div class="why bad">{why}</div> });
+    let stuck = stuck.map(|words| view! { <div class="why">{words}</div> });
     view! {
         <td>
             <RowLink href=paths::run(id)>
@@ -118,6 +120,7 @@ fn what(run: &OperationRun) -> impl IntoView + use<> {
             " "
             {target}
             {why}
+            {stuck}
         </td>
     }
 }

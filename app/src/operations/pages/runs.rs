@@ -198,7 +198,10 @@ fn drawn(frame: &Frame<'_>, content: &Content) -> AnyView {
         <div class="stack tight">
             {bar(list, request, suggestions, clock)}
             {counts.and_then(|counts| state_counts(list, query, counts))}
-            <div class="filterline">{chips} {views} {live(list, query)}</div>
+            <div class="filterline">
+                <div class="kept">{views} {chips}</div>
+                {live(list, query)}
+            </div>
         </div>
         {rows(frame, &content.page)}
     }

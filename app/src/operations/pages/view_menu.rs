@@ -166,18 +166,7 @@ fn save(
     current: String,
 ) -> AnyView {
     let typed = Typed::of(refused, "save_view");
-    let shares = caller.reach(Capability::OperationsManage);
-    let who = if shares.is_some() {
-        let choices = [("mine", "Only me"), ("shared", "Everybody in the workspace")];
-        let choices = choices.map(|(value, label)| (value.to_owned(), label.to_owned()));
-        inputs::select("Who sees it", "shared", choices, typed.value("shared").as_deref())
-    } else {
-        let needed = Capability::OperationsManage.as_str();
-        view! {
-            <p class="dim">"Only you will see it. Sharing needs the capability " <code>{needed}</code> "."</p>
-        }
-        .into_any()
-    };
+    let who = who_sees(caller, typed);
     let filtered = frame.query.values("workspace_id");
     let chosen = typed.value("workspace_id").or_else(|| match filtered {
         [one] => Some(one.clone()),
@@ -206,6 +195,21 @@ fn save(
             {who}
             {place}
         </ConfirmForm>
+    }
+    .into_any()
+}
+
+fn who_sees(caller: &Caller, typed: Typed<'_>) -> AnyView {
+    if caller.may(Capability::OperationsManage) {
+        let choices = [("mine", "Only me"), ("shared", "Everybody in the workspace")];
+        let choices = choices.map(|(value, label)| (value.to_owned(), label.to_owned()));
+        return inputs::select("Who sees it", "shared", choices, typed.value("shared").as_deref());
+    }
+    let needed = Capability::OperationsManage.as_str();
+    view! {
+        <p class="dim">
+            "Only you will see it. Sharing needs the capability " <code>{needed}</code> "."
+        </p>
     }
     .into_any()
 }

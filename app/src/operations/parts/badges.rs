@@ -39,15 +39,7 @@ pub fn outcome_tone(outcome: Outcome) -> Tone {
     }
 }
 
-/// Why a run does not move, and in words how long that has lasted and how long it might.
-#[component]
-pub fn StuckSince(stuck: Stuck, now: Micros) -> impl IntoView {
-    view! {
-        <StuckBadge class=stuck.class />
-        <div class="dim">{stuck_words(&stuck, now)}</div>
-    }
-}
-
+/// How long a run has not moved, and how long it might.
 pub fn stuck_words(stuck: &Stuck, now: Micros) -> String {
     let (lasted, most) = (span(now.since(stuck.since)), span(stuck.threshold_micros));
     match stuck.class {

@@ -12,7 +12,7 @@ pub mod log_view;
 pub mod triage;
 
 #[cfg(feature = "ssr")]
-pub use badges::{OutcomeBadge, RunStatus, StuckBadge, StuckSince};
+pub use badges::{OutcomeBadge, RunStatus, StuckBadge, stuck_words};
 #[cfg(feature = "ssr")]
 pub use evidence::EvidenceCard;
 pub use live_run::LiveRun;

@@ -89,9 +89,9 @@ fn retry(detail: &OperationDetail, typed: Typed<'_>) -> AnyView {
     let (run, triage) = (&detail.run, &detail.triage);
     let target = target(run);
     let what = format!("A new operation does {}{target} from its first step. ", run.type_label);
-    let (consequence, danger) = match (triage.safety, &triage.unsafe_because) {
-        (_, Some(why)) => (format!("{what}Doing it twice may do harm: {why}"), true),
-        (Some(Safety::Resumable), _) => {
+    let (consequence, danger) = match &triage.retry_safety {
+        Some(Safety::Unsafe { why }) => (format!("{what}Doing it twice may do harm: {why}"), true),
+        Some(Safety::Resumable) => {
             (format!("{what}What it finished before has the same effect once more."), false)
         }
         _ => (format!("{what}Doing it again does no harm."), false),

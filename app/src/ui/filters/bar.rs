@@ -117,41 +117,16 @@ impl<'a> Control<'a> {
 
     /// Any of several values, each with its box.
     fn pick(&self, mut choices: Vec<Suggestion>, other: Option<Typed>, place: Place) -> AnyView {
-        let (key, label) = (self.filter.key, self.filter.label);
+        let label = self.filter.label;
         for value in &self.values {
             if !choices.iter().any(|c| c.value == *value) {
                 let value = (*value).to_owned();
                 choices.push(Suggestion { label: value.clone(), value });
             }
         }
-        let chosen = choices.iter().filter(|c| self.values.contains(&c.value.as_str()));
-        let chosen: Vec<String> = chosen.map(|c| c.label.clone()).collect();
-        let boxes = choices
-            .into_iter()
-            .map(|c| {
-                let checked = self.values.contains(&c.value.as_str());
-                view! {
-                    <label>
-                        <input type="checkbox" name=key value=c.value checked=checked />
-                        <span>{c.label}</span>
-                    </label>
-                }
-            })
-            .collect_view();
-        let other = other.map(|typed| {
-            let name = format!("Another {}", label.to_lowercase());
-            view! {
-                <input
-                    class="field"
-                    name=key
-                    inputmode=typed.mode
-                    placeholder=typed.hint
-                    aria-label=name
-                    maxlength="200"
-                    autocomplete="off"
-                />
-            }
-        });
+        let said = self.said(&choices);
+        let boxes = choices.into_iter().map(|choice| self.choice(choice)).collect_view();
+        let other = other.map(|typed| self.other(typed));
         if matches!(place, Place::Folded) {
             return view! {
                 <fieldset class="picks">
@@ -162,11 +137,6 @@ impl<'a> Control<'a> {
             }
             .into_any();
         }
-        let said = match chosen.as_slice() {
-            [] => format!("Any {}", label.to_lowercase()),
-            [one] => format!("{label}: {one}"),
-            several => format!("{label}: {} chosen", several.len()),
-        };
         view! {
             <details class="more pick" name="filters">
                 <summary class="field">{said}</summary>
@@ -176,6 +146,44 @@ impl<'a> Control<'a> {
                     {other}
                 </fieldset>
             </details>
+        }
+        .into_any()
+    }
+
+    /// What is chosen, in the place of the folded choices.
+    fn said(&self, choices: &[Suggestion]) -> String {
+        let label = self.filter.label;
+        let mut chosen = choices.iter().filter(|c| self.values.contains(&c.value.as_str()));
+        match (chosen.next(), chosen.count()) {
+            (None, _) => format!("Any {}", label.to_lowercase()),
+            (Some(one), 0) => format!("{label}: {}", one.label),
+            (Some(_), more) => format!("{label}: {} chosen", more + 1),
+        }
+    }
+
+    fn choice(&self, choice: Suggestion) -> AnyView {
+        let checked = self.values.contains(&choice.value.as_str());
+        view! {
+            <label>
+                <input type="checkbox" name=self.filter.key value=choice.value checked=checked />
+                <span>{choice.label}</span>
+            </label>
+        }
+        .into_any()
+    }
+
+    fn other(&self, typed: Typed) -> AnyView {
+        let name = format!("Another {}", self.filter.label.to_lowercase());
+        view! {
+            <input
+                class="field"
+                name=self.filter.key
+                inputmode=typed.mode
+                placeholder=typed.hint
+                aria-label=name
+                maxlength="200"
+                autocomplete="off"
+            />
         }
         .into_any()
     }
