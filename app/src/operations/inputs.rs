@@ -58,13 +58,11 @@ impl InputField {
             (FieldKind::Bool, ticked) => Ok(Some(Value::from(ticked.is_some()))),
             (_, None) if self.required => Err(Violation::new(self.key(), Rule::Required)),
             (_, None) => Ok(None),
-            (FieldKind::Integer { .. }, Some(text)) => match text.parse::<i64>() {
-                Ok(number) => Ok(Some(Value::from(number))),
-                Err(_) => {
-                    let expected = Expected::Integer;
-                    Err(Violation::new(self.key(), Rule::Malformed { expected }))
-                }
-            },
+            (FieldKind::Integer { .. }, Some(text)) => {
+                let wrong = Rule::Malformed { expected: Expected::Integer };
+                let number = text.parse::<i64>();
+                number.map(|n| Some(n.into())).map_err(|_| Violation::new(self.key(), wrong))
+            }
             (FieldKind::Text { .. } | FieldKind::Choice { .. }, Some(text)) => {
                 Ok(Some(Value::from(text)))
             }

@@ -68,7 +68,7 @@ pub enum Safety {
     Unsafe { why: String },
 }
 
-/// What may be done about a run now, whoever asks.
+/// What may be done about a run now, whoever asks. Marking it investigated always may.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Triage {
     pub retry: bool,
@@ -79,7 +79,6 @@ pub struct Triage {
     pub cancel: bool,
     /// Its worker has not followed the request to end it.
     pub end_anyway: bool,
-    pub investigate: bool,
     /// What this caller would need besides to see it.
     pub lacking: Option<Capability>,
 }

@@ -481,7 +481,6 @@ pub fn detail(run: OperationRun, steps: Vec<Step>) -> OperationDetail {
         retry_safety: None,
         cancel: false,
         end_anyway: false,
-        investigate: false,
         lacking: None,
     };
     OperationDetail { run, steps, lineage, since_last_success, stuck: None, triage }

@@ -50,13 +50,13 @@ fn zone(query: Query) -> Result<TimeZone, ApiError> {
             "zone" if value.len() > ZONE_MAX as usize => {
                 violations.push(Violation::new(key, Rule::Length { min: 1, max: ZONE_MAX }));
             }
-            "zone" => match TimeZone::get(&value) {
-                Ok(found) => zone = Some(found),
-                Err(_) => {
+            "zone" => {
+                zone = TimeZone::get(&value).ok();
+                if zone.is_none() {
                     let expected = Expected::Text;
                     violations.push(Violation::new(key, Rule::Malformed { expected }));
                 }
-            },
+            }
             _ => violations.push(Violation::new(key, Rule::UnknownField)),
         }
     }

@@ -198,7 +198,7 @@ impl Lists for OperationsService {
     async fn choices(&self, permit: &Permit<View>) -> Result<Choices, ApiError> {
         let types = self.base.catalog.iter();
         let types = types.map(|entry| (entry.spec.kind.to_owned(), entry.spec.label.to_owned()));
-        named(&self.base.db, permit.reach(), types.collect()).await.map_err(refused)
+        Box::pin(named(&self.base.db, permit.reach(), types.collect())).await.map_err(refused)
     }
 }
 

@@ -237,7 +237,7 @@ impl Operations for OperationsService {
         let found =
             store::find(&base.db, &base.catalog, permit.reach(), id).await.map_err(refused)?;
         let standing = found.ok_or(ApiError::NotFound(Thing::Operation))?;
-        read_detail(base, permit, standing).await.map_err(refused)
+        Box::pin(read_detail(base, permit, standing)).await.map_err(refused)
     }
 
     async fn catalog(&self, permit: &Permit<View>) -> Result<Vec<OperationType>, ApiError> {

@@ -153,6 +153,8 @@ fn workspace(run: &OperationRun) -> WorkspaceName {
     WorkspaceName { id: run.workspace.id, name: run.workspace.name.clone() }
 }
 
+type Group<'a> = Vec<(&'a Standing, Stuck)>;
+
 /// Runs that do not move, one row for each type, class and workspace; the longest of them speaks for all.
 async fn stuck(
     base: &Base,
@@ -163,7 +165,7 @@ async fn stuck(
     let standings = store::read(&base.db, &base.catalog, &ids).await?;
     let kinds = standings.iter().map(|standing| standing.run.kind.as_str());
     let judge = Judge::open(base, kinds).await?;
-    let mut groups: BTreeMap<(i64, &str, StuckClass), Vec<(&Standing, Stuck)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(i64, &str, StuckClass), Group<'_>> = BTreeMap::new();
     for standing in &standings {
         let Some(stuck) = judge.verdict(standing) else { continue };
         if looked_into(&standing.run).is_some_and(|at| at >= stuck.since) {

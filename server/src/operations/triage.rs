@@ -279,7 +279,6 @@ pub(super) fn offers(
         retry_safety: entry.map(|entry| entry.spec.retry_safety.spoken()),
         cancel: active && asked.is_none() && entry.is_none_or(|entry| entry.spec.cancelable),
         end_anyway: asked.is_some_and(|at| now.since(at) >= patience),
-        investigate: true,
         lacking,
     }
 }

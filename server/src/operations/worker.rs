@@ -210,7 +210,7 @@ impl Worker {
                 Ok(Watch::Lost) => return run.lost().cancel(),
                 // The heartbeat decides how long nobody may know.
                 Err(error) => {
-                    tracing::debug!(run.id = run.facts().id, %error, "A run could not be looked at.")
+                    tracing::debug!(run.id = run.facts().id, %error, "A run could not be looked at.");
                 }
             }
         }

@@ -88,11 +88,11 @@ fn tell(made: Result<()>) {
 
 /// Nobody answers yet: an honest failure. What runs long runs from here on.
 fn before_the_fleet(operator: &Operator) -> Result<()> {
-    operator.run(SELF_CHECK, json!({}))?;
-    operator.run(REHEARSAL, json!({ "steps": 4, "seconds": 1 }))?;
+    operator.run(SELF_CHECK, &json!({}))?;
+    operator.run(REHEARSAL, &json!({ "steps": 4, "seconds": 1 }))?;
     let message = "rollout of web-7f9c6d5b in payments: 2 of 5 replicas are not ready after 120 s";
     for _ in 0..2 {
-        operator.run(REHEARSAL, json!({ "steps": 2, "seconds": 1, "fail_with": message }))?;
+        operator.run(REHEARSAL, &json!({ "steps": 2, "seconds": 1, "fail_with": message }))?;
     }
     Ok(())
 }
@@ -107,35 +107,35 @@ fn with_the_fleet(operator: &Operator, scenes: &Scenes) -> Result<()> {
         operator.wait(&again)?;
     }
     scenes.play("api-down", "harbour", false)?;
-    let down = operator.run(SELF_CHECK, json!({}));
+    let down = operator.run(SELF_CHECK, &json!({}));
     scenes.play("api-down", "harbour", true)?;
     let id = down?["id"].as_i64().context("a run has a number")?;
     let reason = json!({ "reason": "Drill: the API server of harbour was taken down on purpose." });
     operator.ask("POST", &format!("/api/v1/operations/{id}/investigate"), Some(&reason))?;
     // Another cluster, and nobody has looked into it yet.
     scenes.play("api-down", "lagoon", false)?;
-    let down = operator.run(SELF_CHECK, json!({}));
+    let down = operator.run(SELF_CHECK, &json!({}));
     scenes.play("api-down", "lagoon", true)?;
     down?;
     // Slow is not down: the check takes longer and succeeds.
     scenes.play("slow-link", "lighthouse", false)?;
-    let slow = operator.run(SELF_CHECK, json!({}));
+    let slow = operator.run(SELF_CHECK, &json!({}));
     scenes.play("slow-link", "lighthouse", true)?;
     slow?;
-    operator.run("audit.verify", json!({}))?;
-    operator.run(SELF_CHECK, json!({}))?;
+    operator.run("audit.verify", &json!({}))?;
+    operator.run(SELF_CHECK, &json!({}))?;
     // One that takes longer than such operations do, and one that waits behind it.
-    operator.start(REHEARSAL, json!({ "steps": 1, "seconds": 1_800 }))?;
-    operator.start(REHEARSAL, json!({ "steps": 1, "seconds": 1 })).map(drop)
+    operator.start(REHEARSAL, &json!({ "steps": 1, "seconds": 1_800 }))?;
+    operator.start(REHEARSAL, &json!({ "steps": 1, "seconds": 1 })).map(drop)
 }
 
 impl Operator {
-    fn start(&self, kind: &str, input: Value) -> Result<Value> {
+    fn start(&self, kind: &str, input: &Value) -> Result<Value> {
         self.ask("POST", "/api/v1/operations", Some(&json!({ "type": kind, "input": input })))
     }
 
     /// Starts one and waits for its end, however it ends.
-    fn run(&self, kind: &str, input: Value) -> Result<Value> {
+    fn run(&self, kind: &str, input: &Value) -> Result<Value> {
         let started = self.start(kind, input)?;
         self.wait(&started)
     }

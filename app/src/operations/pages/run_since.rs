@@ -95,7 +95,7 @@ fn value(value: Option<&Value>) -> AnyView {
 fn step(change: &StepChange) -> impl IntoView + use<> {
     let words = match (change.before, change.after) {
         (None, Some(now)) => format!("new: {}", went(now)),
-        (Some(_), None) | (None, None) => "not reached this time".to_owned(),
+        (Some(_) | None, None) => "not reached this time".to_owned(),
         (Some(then), Some(now)) if then.status == now.status => {
             let both = then.took_micros.zip(now.took_micros);
             both.map_or_else(String::new, |(then, now)| times(then, now))

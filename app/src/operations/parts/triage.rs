@@ -38,15 +38,10 @@ pub fn TriageForms(detail: OperationDetail) -> impl IntoView {
         triage.retry.then(|| retry(&detail, Typed::of(refused.as_ref(), RETRY))),
         triage.cancel.then(|| cancel(&detail, Typed::of(refused.as_ref(), CANCEL))),
         triage.end_anyway.then(|| end_anyway(run, Typed::of(refused.as_ref(), END_ANYWAY))),
-        triage.investigate.then(|| investigate(run, Typed::of(refused.as_ref(), INVESTIGATE))),
+        Some(investigate(run, Typed::of(refused.as_ref(), INVESTIGATE))),
     ];
     // A form that is no longer offered still says why it was refused.
-    let offered = [
-        (RETRY, triage.retry),
-        (CANCEL, triage.cancel),
-        (END_ANYWAY, triage.end_anyway),
-        (INVESTIGATE, triage.investigate),
-    ];
+    let offered = [(RETRY, triage.retry), (CANCEL, triage.cancel), (END_ANYWAY, triage.end_anyway)];
     let stale = refused
         .filter(|refused| offered.iter().any(|(name, offered)| *name == refused.form && !offered));
     let stale = stale.map(|refused| {

@@ -55,14 +55,14 @@ pub const INPUTS: &[InputField] = &[
         label: "Steps",
         help: "3 when empty.",
         required: false,
-        kind: FieldKind::Integer { min: 1, max: STEPS_MAX as i64 },
+        kind: FieldKind::Integer { min: 1, max: 20 },
     },
     InputField {
         name: "seconds",
         label: "Seconds of each step",
         help: "1 when empty.",
         required: false,
-        kind: FieldKind::Integer { min: 0, max: SECONDS_MAX as i64 },
+        kind: FieldKind::Integer { min: 0, max: 3_600 },
     },
     InputField {
         name: "fail_with",
