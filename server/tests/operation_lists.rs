@@ -86,8 +86,8 @@ async fn a_view_is_saved_renamed_and_deleted_where_the_list_is() {
     let views = kit.get("/api/v1/saved-views?list=stuck").await.json();
     let id = views["items"][0]["id"].as_str().expect("an id").to_owned();
     let path = format!("/api/v1/saved-views/{id}");
-    let patch = Request::patch(&path).header("content-type", "application/json");
-    let renamed = kit.send(patch, r#"{"name":"Later"}"#).await;
+    let rename = Request::patch(&path).header("content-type", "application/json");
+    let renamed = kit.send(rename, r#"{"name":"Later"}"#).await;
     assert_eq!((renamed.status, &renamed.json()["name"]), (StatusCode::OK, &json!("Later")));
     assert_eq!(kit.send(Request::delete(&path), Body::empty()).await.status.as_u16(), 204);
     let gone = kit.send(Request::delete(&path), Body::empty()).await;
