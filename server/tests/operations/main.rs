@@ -24,6 +24,6 @@ mod saved_views;
 mod schedules;
 mod self_check;
 mod stuck_list;
-mod trial;
 mod triage;
+mod trial;
 mod verify;
