@@ -63,6 +63,14 @@ async fn beat(kit: &Kit, hand: &ManualClock, id: i64) {
     while confirmed(kit, id).await == before {
         tokio::task::yield_now().await;
     }
+    // The answer reaches it a moment later: then both its heartbeat and its patience sleep ten seconds more.
+    let ten = Duration::from_secs(10);
+    for _ in 0..20_000 {
+        if hand.sleepers().iter().filter(|left| **left == ten).count() >= 2 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn confirmed(kit: &Kit, id: i64) -> (i64, i64) {

@@ -6,9 +6,13 @@ use super::{
     kit::{Kit, request},
     trial::{Trial, on_schedule_through_every_fault, through_every_fault},
 };
-use app::operations::{
-    Operations as _,
-    model::{Outcome, StartOperation, Status},
+use app::{
+    error::{ApiError, Conflict},
+    operations::{
+        Operations as _,
+        model::{Outcome, StartOperation, Status},
+        triage::{CancelOperation, RetryOperation, Triages as _},
+    },
 };
 use server::store::{Dialect, Sql};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +26,7 @@ async fn works(trial: &Trial, kind: &str) -> i64 {
     run.id
 }
 
-/// Claim with both limits, two steps, log, end.
+/// Claim with both limits, two steps, log, progress, end.
 #[tokio::test]
 async fn a_run_is_claimed_done_and_ended() {
     through_every_fault(30, async |trial| {
@@ -156,6 +160,72 @@ async fn a_tick_of_a_schedule_starts_one_run() {
         let id = trial.kit.count(last).await;
         trial.recover(id).await;
         trial.ended(id, Outcome::Succeeded, &["first", "second:1"]).await;
+    })
+    .await;
+}
+
+/// A person who asks for the end of a run, and asks again after no answer: it ends, once, and as cancelled.
+#[tokio::test]
+async fn a_run_is_cancelled() {
+    through_every_fault(20, async |trial| {
+        let run = trial.kit.start("test.heeds").await;
+        let cancel = |kit: &Kit| {
+            let kit = kit.clone();
+            async move { kit.service.cancel(&kit.admin, run.id, CancelOperation::default()).await }
+        };
+        trial
+            .at_the_gate(run.id, async |_| {
+                let _ = cancel(&trial.faulty).await;
+                let again = cancel(&trial.kit).await;
+                let fine = matches!(again, Ok(_) | Err(ApiError::Conflict(Conflict::Ended)));
+                assert!(fine, "{again:?}: {}", trial.what());
+                trial.pass_slowly().await;
+            })
+            .await;
+        if trial.kit.get(run.id).await.run.status == Status::Queued {
+            // It never came to its gate; who cancels what is queued ends it.
+            cancel(&trial.kit).await.expect("a healthy store answers");
+        }
+        let _ = cancel(&trial.kit).await;
+        trial.recover(run.id).await;
+        let detail = trial.kit.get(run.id).await;
+        assert_eq!(detail.run.outcome, Outcome::Failed, "{}", trial.what());
+        assert!(detail.run.cancelled && !detail.run.open_work, "{}", trial.what());
+        let heeded = trial.kit.effects.count(&format!("{}:heeded", run.id));
+        assert!(heeded <= 1, "{heeded}: {}", trial.what());
+    })
+    .await;
+}
+
+/// Two answers to one wish: one child.
+#[tokio::test]
+async fn a_retry_makes_one_child() {
+    through_every_fault(5, async |trial| {
+        let run = trial.kit.start("test.fail").await;
+        trial.kit.work_all("w").await.expect("works");
+        let retry = |kit: &Kit| {
+            let kit = kit.clone();
+            async move { kit.service.retry(&kit.admin, run.id, RetryOperation::default()).await }
+        };
+        let first = retry(&trial.faulty).await;
+        let child = match retry(&trial.kit).await {
+            Ok(started) => started.run.id,
+            Err(ApiError::Conflict(Conflict::Retried(child))) => child,
+            Err(other) => panic!("{other:?}: {}", trial.what()),
+        };
+        if let Ok(first) = first {
+            assert_eq!(first.run.id, child, "{}", trial.what());
+        }
+        let children =
+            Sql::new("SELECT COUNT(*) AS n FROM operation_runs WHERE retry_of_run_id = ");
+        assert_eq!(trial.kit.count(children.arg(run.id)).await, 1, "{}", trial.what());
+        trial.recover(child).await;
+        let (run, child) = (trial.kit.get(run.id).await.run, trial.kit.get(child).await.run);
+        assert!(
+            child.open_work && !run.open_work,
+            "of the chain the newest waits: {}",
+            trial.what()
+        );
     })
     .await;
 }

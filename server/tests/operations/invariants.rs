@@ -7,7 +7,7 @@ use server::{
 };
 
 /// Each counts what must not be there.
-const NEVER: [(&str, &str); 14] = [
+const NEVER: [(&str, &str); 17] = [
     (
         "a run that ended without an outcome or a time",
         "FROM operation_runs WHERE status = 'completed' AND (outcome = 'pending' OR completed_at IS NULL)",
@@ -67,14 +67,29 @@ const NEVER: [(&str, &str); 14] = [
          GROUP BY retry_of_run_id HAVING COUNT(*) > 1) twins",
     ),
     ("more lost workers than a run may have", "FROM operation_runs WHERE losses > 3"),
+    (
+        "a success that waits for somebody, or that says what went wrong",
+        "FROM operation_runs WHERE outcome = 'succeeded' AND (open_work <> 0 OR error_fingerprint IS NOT NULL)",
+    ),
+    (
+        "a failure without its cause, or whose cause has no line",
+        "FROM operation_runs r LEFT JOIN operation_failure_groups g \
+         ON g.workspace_id = r.workspace_id AND g.fingerprint = r.error_fingerprint \
+         WHERE r.outcome = 'failed' AND g.fingerprint IS NULL",
+    ),
+    (
+        "a cause that counts other failures than there are",
+        "FROM operation_failure_groups g WHERE g.failures <> (SELECT COUNT(*) FROM operation_runs r \
+         WHERE r.workspace_id = g.workspace_id AND r.error_fingerprint = g.fingerprint)",
+    ),
 ];
 
 /// The same for the audit, which is longer to read.
 const NEVER_IN_AUDIT: [(&str, &str); 3] = [
     (
         "a run whose start stands not once in the audit",
-        "FROM operation_runs r WHERE (SELECT COUNT(*) FROM audit_log a WHERE a.decision = 'allowed' \
-         AND a.action = 'platform.operations.start' AND a.target_id = CAST(r.id AS TEXT)) <> 1",
+        "FROM operation_runs r WHERE r.retry_of_run_id IS NULL AND (SELECT COUNT(*) FROM audit_log a \
+         WHERE a.decision = 'allowed' AND a.action = 'platform.operations.start' AND a.target_id = CAST(r.id AS TEXT)) <> 1",
     ),
     (
         "a run whose end stands twice in the audit, or too early",

@@ -169,7 +169,9 @@ async fn two_steps(run: Run, input: Input, effects: Effects) -> Result<(), Failu
 /// Everything that a run may write.
 async fn full_life(run: Run, input: Input, effects: Effects) -> Result<(), Failure> {
     run.log("begins").await?;
+    run.progress(10).await?;
     two_steps(run.clone(), input, effects).await?;
+    run.progress(100).await?;
     run.log("ends").await
 }
 

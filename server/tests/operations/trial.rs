@@ -191,6 +191,14 @@ impl Trial {
         }
     }
 
+    /// Seconds pass, one after the other, with a moment between for the database.
+    pub async fn pass_slowly(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.hand.advance(Duration::from_secs(1));
+        }
+    }
+
     /// Closes the gate, whatever an earlier trial left open.
     pub fn close_the_gate(&self) {
         while let Ok(permit) = self.kit.effects.gate.try_acquire() {
