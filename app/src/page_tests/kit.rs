@@ -442,7 +442,7 @@ pub async fn draw(world: &World, request: PageRequest) -> Drawn {
         provide_context::<Arc<dyn Tasks>>(Arc::new(tasks.clone()));
         provide_context::<Arc<dyn Workers>>(Arc::new(workers.clone()));
     };
-    draw_over(services, request).await
+    Box::pin(draw_over(services, request)).await
 }
 
 /// Over the services that `services` puts into context.

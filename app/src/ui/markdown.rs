@@ -361,7 +361,8 @@ mod tests {
     fn what_is_nested_without_end_is_drawn_to_its_words() {
         let quotes = format!("{} deep", ">".repeat(20_000));
         assert!(drawn(&quotes).contains("deep"));
-        let list = (0..2_000).map(|n| format!("{}- x{n}\n", "  ".repeat(n))).collect::<String>();
+        let list: Vec<String> = (0..2_000).map(|n| format!("{}- x{n}", "  ".repeat(n))).collect();
+        let list = list.join("\n");
         assert!(drawn(&list).contains("x0"));
         let stars = format!("{}word{}", "*".repeat(50_000), "*".repeat(50_000));
         assert!(drawn(&stars).contains("word"));

@@ -1,6 +1,5 @@
 //! Many workers at once, on several replicas: limits hold as seen from inside the work, everything gets done, and
 //! nothing waits for what is none of its business.
-#![expect(clippy::disallowed_methods, reason = "workers run on threads of their own")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -80,12 +79,16 @@ fn catalog(inside: &Inside, effects: &Effects) -> Catalog {
                     format!("{} {}", facts.kind, facts.target.as_deref().unwrap_or("-")),
                 ];
                 run.step("only", "Only", async {
-                    keys.iter().for_each(|key| inside.enter(key));
+                    for key in &keys {
+                        inside.enter(key);
+                    }
                     for _ in 0..50 {
                         tokio::task::yield_now().await;
                     }
                     effects.add(facts.id.to_string());
-                    keys.iter().for_each(|key| inside.leave(key));
+                    for key in &keys {
+                        inside.leave(key);
+                    }
                     Ok(Done::saying("done"))
                 })
                 .await

@@ -3,10 +3,6 @@
 //! in hand has its effect once, and what is unsafe is left alone.
 //!
 //! The effects are files: made once however often a step tries, and each try stands in a list.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "files are the world that outlives a killed process"
-)]
 
 use std::{
     collections::BTreeMap,

@@ -151,8 +151,8 @@ async fn a_talkative_run_is_told_of_once_a_second_and_its_last_line_too() {
             hand.advance(Duration::from_secs(5));
             gate.add_permits(1);
         };
-        let (worked, ()) = tokio::join!(worker.work_one(&stop), watched);
-        assert!(worked.expect("works"));
+        let (done, ()) = tokio::join!(worker.work_one(&stop), watched);
+        assert!(done.expect("works"));
         let told = count(db, news()).await.expect("a count");
         assert_eq!(told, 3, "the two lines at the end came at once");
         let page = service.log(&admin().await, run.id, Span::Last, 9).await.expect("a page");

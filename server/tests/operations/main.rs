@@ -1,4 +1,9 @@
 //! The run engine and its lists, on both engines of the store.
+#![expect(
+    clippy::large_futures,
+    reason = "a scene holds its whole world, and a test's stack has room"
+)]
+#![expect(clippy::disallowed_methods, reason = "tests run things side by side, and end with them")]
 
 #[path = "../doomed/mod.rs"]
 mod doomed;

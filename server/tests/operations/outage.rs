@@ -78,7 +78,7 @@ fn acted(effects: &Effects, attempt: i64) -> Option<(u64, u64)> {
     let all = effects.all();
     let mut at = all.iter().filter_map(|e| e.strip_prefix(&prefix)?.parse::<u64>().ok());
     let first = at.next()?;
-    Some((first, at.last().unwrap_or(first)))
+    Some((first, at.next_back().unwrap_or(first)))
 }
 
 /// Lets everything run that can before the clock moves on; those who talk to the database get a moment for it.
@@ -133,7 +133,7 @@ impl Scene {
                 self.hand.process(0).sleep(STEP).await;
             }
         });
-        let elapsed = || self.hand.process(0).monotonic() - began;
+        let elapsed = || self.hand.process(0).monotonic().saturating_sub(began);
         while elapsed() < OUTAGE {
             tokio::select! {
                 biased;

@@ -101,7 +101,7 @@ async fn each_class_is_found_counted_and_filtered_by() {
         let ended = kit.start("test.steps").await.id;
         assert!(stuck(&kit, &permit, &[]).await.items.is_empty());
 
-        hand.advance(Duration::from_secs(600));
+        hand.advance(Duration::from_mins(10));
         let now = START.plus(600 * Micros::SECOND);
         let ago = |seconds: i64| now.plus(-seconds * Micros::SECOND);
         write(&kit.db, [served(now)]).await;
@@ -180,7 +180,7 @@ async fn a_narrow_permit_sees_what_is_stuck_in_its_workspaces() {
         kit.start("test.steps").await;
         let seven = kit.ask(StartOperation { workspace_id: Some(7), ..request("test.steps") });
         let seven = seven.await.expect("started").id;
-        hand.advance(Duration::from_secs(60));
+        hand.advance(Duration::from_mins(1));
         let reach = Reach::Workspaces([7].into());
         let narrow = testing::caller("n", vec![(Capability::OperationsView, reach)]);
         let permit = permit::<View>(&narrow).await.expect("may");
