@@ -77,7 +77,7 @@ test.describe('live @scripted', () => {
     try {
       await own.enter(page.context());
       await page.goto(own.url + routes.runbooks);
-      await page.getByRole('button', { name: /^Start / }).click();
+      await page.getByRole('button', { name: 'Start self-check' }).click();
       await expect(page.locator('section#standing')).toContainText('running');
       await page.evaluate(() => Object.assign(window, { stayed: true }));
       upstream.answer();

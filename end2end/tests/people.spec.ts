@@ -28,7 +28,8 @@ test('somebody new gets a link, chooses a password, and may what is granted', as
   await ada.goto(new URL(link, own.url).href);
   await ada.getByLabel('Password').fill('analytical engine');
   await ada.getByRole('button', { name: 'Go on' }).click();
-  await expect(ada).toHaveURL(own.url + routes.account);
+  await expect(ada).toHaveURL(own.url + routes.home);
+  await ada.goto(own.url + routes.account);
   await expect(ada.getByText('nothing is granted to you yet')).toBeVisible();
   const refused = await ada.goto(own.url + routes.runs);
   expect(refused?.status()).toBe(403);

@@ -55,11 +55,11 @@ test('a text is looked at, saved, compared and brought back', async ({ page, own
   await page.getByText('Write another text for this workspace…').click();
   const text = page.getByLabel(/^Runbook of platform/);
   await expect(text).toHaveValue(/^# Self-check/);
-  await text.fill('# Ours\n\n<script>alert(1)</script> and *care*');
+  await text.fill('# Ours\n\n<script>alert(1)</script>\n\nTake *care*');
   await page.getByRole('button', { name: 'Preview' }).click();
   await expect(page.locator('#preview')).toContainText('<script>alert(1)</script>');
   await expect(page.locator('#preview em')).toHaveText('care');
-  await expect(text).toHaveValue('# Ours\n\n<script>alert(1)</script> and *care*');
+  await expect(text).toHaveValue('# Ours\n\n<script>alert(1)</script>\n\nTake *care*');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('The runbook was saved')).toBeVisible();
   await expect(page.locator('#text')).toContainText('version 1 of platform');

@@ -293,12 +293,12 @@ fn line(closed: &Closed, clock: &Clockface) -> AnyView {
         LeftBy::Expired => ": left to itself for 7 days".into_any(),
     };
     let subject = closed.subject.clone();
+    let subject = subject.map(|subject| view! { " " <span class="mono dim">{subject}</span> });
     let (href, what) = (closed.href.clone(), closed.what.clone());
     view! {
         <li>
             <a href=href>{what}</a>
-            " "
-            <span class="mono dim">{subject}</span>
+            {subject}
             {how}
             ", "
             <Moment at=closed.at clock=clock.clone() />
