@@ -4,10 +4,13 @@
 use leptos::prelude::*;
 
 use crate::{
-    operations::stuck::{BudgetSource, Evidence, Next, StuckClass},
+    operations::{
+        parts::StuckBadge,
+        stuck::{BudgetSource, Evidence, Next, StuckClass},
+    },
     paths,
     time::Micros,
-    ui::{Card, Clockface, Fact, Facts, Moment, StatusBadge, Tone, moment},
+    ui::{Card, Clockface, Fact, Facts, Moment, moment},
 };
 
 #[component]
@@ -41,14 +44,14 @@ pub fn EvidenceCard(evidence: Evidence, clock: Clockface) -> impl IntoView {
     let next = next(evidence.next, &clock);
     view! {
         <Card title="Why it does not move">
-            <p>
-                <StatusBadge tone=Tone::Bad word=class.label() />
+            <div class="stack tight"><p>
+                <StuckBadge class />
                 " "
                 {rule(class)}
             </p>
             <Facts>
                 <Fact name="For">{for_so_long}</Fact>
-                <Fact name="Allowed">{threshold} <span class="dim">{source}</span></Fact>
+                <Fact name="Allowed">{threshold} <span class="dim">{format!(", {source}")}</span></Fact>
                 <Fact name="Queue">
                     {evidence.queue.clone()}
                     {(!evidence.queue_served).then_some(", which no worker serves")}
@@ -59,7 +62,7 @@ pub fn EvidenceCard(evidence: Evidence, clock: Clockface) -> impl IntoView {
             <p>
                 <b>"Next by itself: "</b>
                 {next}
-            </p>
+            </p></div>
         </Card>
     }
 }
