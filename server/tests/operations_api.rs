@@ -1,5 +1,7 @@
 //! Operations over HTTP: the JSON API and the form, through every layer of a real console.
 
+#![expect(clippy::disallowed_methods, reason = "readers run side by side, and end with their test")]
+
 #[path = "web_kit/mod.rs"]
 mod web_kit;
 
@@ -7,7 +9,10 @@ use app::identity::Capability;
 use axum::{body::Body, extract::Request};
 use http::StatusCode;
 use serde_json::json;
-use server::store::Sql;
+use server::{
+    clock::Clock,
+    store::{Sql, testing},
+};
 use tokio_util::sync::CancellationToken;
 use web_kit::{Answer, Kit, Who};
 
@@ -245,4 +250,34 @@ async fn triage_over_json_answers_with_what_became_of_it() {
     assert_eq!(kit.post_json(&format!("{API}/99/retry"), "").await.status, StatusCode::NOT_FOUND);
     let unknown = kit.post_json(&format!("{API}/1/retry"), r#"{"force":true}"#).await;
     assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// A render is resumed by whichever thread is free, and what it held is dropped there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_read_at_once_and_every_page_is_drawn() {
+    for dialect in testing::dialects() {
+        let kit = Kit::on(dialect, Who::Admin, Clock::system(), |_| {}, |routes| routes).await;
+        let kit = std::sync::Arc::new(kit);
+        assert_eq!(start(&kit, "k", SELF_CHECK).await.status, StatusCode::CREATED);
+        let pages = [
+            "/",
+            "/system/ops/runs",
+            "/system/ops/failures",
+            "/system/ops/stuck",
+            "/system/ops/runs/1",
+            "/audit",
+        ];
+        let readers = (0..16).map(|reader| {
+            let kit = std::sync::Arc::clone(&kit);
+            tokio::spawn(async move {
+                for page in 0..12 {
+                    let path = pages[(reader + page) % pages.len()];
+                    assert_eq!(kit.get(path).await.status, StatusCode::OK, "{path}");
+                }
+            })
+        });
+        for reader in readers.collect::<Vec<_>>() {
+            reader.await.expect("every page was drawn");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod moment;
 
+pub mod client_only;
 mod copy_id;
 pub mod keys;
 pub mod live;

@@ -4,6 +4,7 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 
+use crate::ui::client_only::ClientOnly;
 use crate::ui::live::{
     Link, LinkState, LiveState, News, fetch_page, replace_section, section_is_held,
 };
@@ -20,7 +21,7 @@ pub fn LiveHome(
 ) -> impl IntoView {
     let state = RwSignal::new(LinkState::Connecting);
     let said = RwSignal::new(String::new());
-    let link = StoredValue::new_local(None::<Link>);
+    let link = ClientOnly::new(|| None::<Link>);
     let look = Rc::new(Look { sections, said, gathering: Cell::new(false) });
     Effect::new(move |_| {
         let (topics, look) = (topics.clone(), Rc::clone(&look));
@@ -28,10 +29,10 @@ pub fn LiveHome(
             News::Notice(notice) if !topics.contains(&notice.topic) => {}
             _ => look.soon(),
         };
-        link.set_value(Some(Link::follow(stream.clone(), state, on_news)));
+        link.set(Some(Link::follow(stream.clone(), state, on_news)));
     });
     let pause = move |paused| {
-        link.with_value(|link| link.iter().for_each(|link| link.set_paused(paused)));
+        link.with(|link| link.iter().for_each(|link| link.set_paused(paused)));
     };
     view! {
         <div class="live js">

@@ -7,6 +7,7 @@ use leptos::{prelude::*, task::spawn_local};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
+use crate::ui::client_only::ClientOnly;
 use crate::ui::live::{Link, LinkState, LiveState, News, fetch_page, replace_section, tell};
 
 #[island]
@@ -20,7 +21,7 @@ pub fn LiveRun(
 ) -> impl IntoView {
     let state = RwSignal::new(LinkState::Connecting);
     let said = RwSignal::new(String::new());
-    let link = StoredValue::new_local(None::<Link>);
+    let link = ClientOnly::new(|| None::<Link>);
     let busy = Rc::new(Busy::default());
 
     Effect::new(move |_| {
@@ -44,11 +45,11 @@ pub fn LiveRun(
                 });
             }
         };
-        link.set_value(Some(Link::follow(stream.clone(), state, on_news)));
+        link.set(Some(Link::follow(stream.clone(), state, on_news)));
     });
 
     let pause = move |paused| {
-        link.with_value(|link| link.iter().for_each(|link| link.set_paused(paused)));
+        link.with(|link| link.iter().for_each(|link| link.set_paused(paused)));
     };
     view! {
         <div class="live js" class:unseen=move || state.get() == LinkState::Ended>
@@ -60,11 +61,7 @@ pub fn LiveRun(
     }
 }
 
-async fn redraw(
-    sections: &[String],
-    said: RwSignal<String>,
-    link: StoredValue<Option<Link>, LocalStorage>,
-) {
+async fn redraw(sections: &[String], said: RwSignal<String>, link: ClientOnly<Option<Link>>) {
     let Some(page) = fetch_page().await else { return };
     let mut fresh = sections.iter().filter_map(|id| replace_section(&page, id));
     let first = fresh.next();
@@ -76,7 +73,7 @@ async fn redraw(
         said.set(words);
     }
     if first.has_attribute("data-ended") {
-        link.with_value(|link| link.iter().for_each(Link::end));
+        link.with(|link| link.iter().for_each(Link::end));
     }
 }
 

@@ -19,7 +19,10 @@ use crate::{
         calls,
         log::{LINES_KEPT, ShownLine},
     },
-    ui::live::{News, hear},
+    ui::{
+        client_only::ClientOnly,
+        live::{News, hear},
+    },
 };
 
 /// New lines are read out together, no oftener than this.
@@ -37,14 +40,16 @@ pub fn LogTail(
     live: bool,
 ) -> impl IntoView {
     let awake = RwSignal::new(false);
-    let tail = StoredValue::new_local(Rc::new(Tail::new(id)));
-    let search = StoredValue::new_local(Rc::new(Search::default()));
+    let (tail, search) = (Rc::new(Tail::new(id)), Rc::new(Search::default()));
+    let tools = view! {
+        {live.then(|| following(&tail, &search))}
+        {searching(&search)}
+    };
     Effect::new(move |_| {
         awake.set(true);
         lines::go_to_end();
         if live {
-            let tail = tail.with_value(Rc::clone);
-            let search = search.with_value(Rc::clone);
+            let (tail, search) = (Rc::clone(&tail), Rc::clone(&search));
             tail.last.set(lines::last_seq());
             follow(&tail, &search);
             // What came between the drawing of the page and now.
@@ -54,8 +59,7 @@ pub fn LogTail(
     });
     view! {
         <div class="logtools" hidden=move || !awake.get()>
-            {live.then(|| following(tail, search))}
-            {searching(search)}
+            {tools}
             {wrapping()}
             {copying()}
         </div>
@@ -209,16 +213,15 @@ fn new_lines(count: usize) -> String {
 }
 
 /// Pause, and what came since.
-fn following(
-    tail: StoredValue<Rc<Tail>, LocalStorage>,
-    search: StoredValue<Rc<Search>, LocalStorage>,
-) -> impl IntoView {
-    let (paused, waiting, said) = tail.with_value(|tail| (tail.paused, tail.waiting, tail.said));
+fn following(tail: &Rc<Tail>, search: &Rc<Search>) -> impl IntoView + use<> {
+    let (paused, waiting, said) = (tail.paused, tail.waiting, tail.said);
+    let both = ClientOnly::new(|| (Rc::clone(tail), Rc::clone(search)));
     let toggle = move |_| {
-        let search = search.with_value(Rc::clone);
-        tail.with_value(|tail| tail.set_paused(!paused.get_untracked(), &search));
+        both.with(|(tail, search)| tail.set_paused(!paused.get_untracked(), search));
     };
-    let to_end = move |_| tail.with_value(|tail| tail.to_end());
+    let to_end = move |_| {
+        both.with(|(tail, _)| tail.to_end());
+    };
     let came = move || {
         let count = waiting.get();
         (count > 0).then(|| {
@@ -295,12 +298,13 @@ impl Search {
     }
 }
 
-fn searching(search: StoredValue<Rc<Search>, LocalStorage>) -> impl IntoView {
-    let (found, at, asked) = search.with_value(|search| (search.found, search.at, search.asked));
+fn searching(search: &Rc<Search>) -> impl IntoView + use<> {
+    let (found, at, asked) = (search.found, search.at, search.asked);
+    let search = ClientOnly::new(|| Rc::clone(search));
     let field = NodeRef::<html::Input>::new();
     let typed = move |_| {
         let Some(field) = field.get_untracked() else { return };
-        let search = search.with_value(Rc::clone);
+        let Some(search) = search.with(Rc::clone) else { return };
         let turn = search.typed.get().wrapping_add(1);
         search.typed.set(turn);
         let _ = set_timeout(
@@ -312,7 +316,9 @@ fn searching(search: StoredValue<Rc<Search>, LocalStorage>) -> impl IntoView {
             TYPED,
         );
     };
-    let step = move |forward: bool| search.with_value(|search| search.step(forward));
+    let step = move |forward: bool| {
+        search.with(|search| search.step(forward));
+    };
     let entered = move |event: ev::KeyboardEvent| {
         if event.key() == "Enter" {
             event.prevent_default();

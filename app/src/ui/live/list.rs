@@ -18,7 +18,7 @@ use leptos::{prelude::*, task::spawn_local};
 use super::{
     Link, LinkState, LiveState, News, fetch_page, replace_row, replace_section, section_is_held,
 };
-use crate::{error::ApiError, events::Notice};
+use crate::{error::ApiError, events::Notice, ui::client_only::ClientOnly};
 
 /// News of one moment is answered once.
 const GATHER: Duration = Duration::from_millis(300);
@@ -58,7 +58,7 @@ where
     let paused = Rc::clone(&list);
     let pause = move |is_paused| {
         paused.paused.set(is_paused);
-        link.with_value(|link| link.iter().for_each(|link| link.set_paused(is_paused)));
+        link.with(|link| link.iter().for_each(|link| link.set_paused(is_paused)));
     };
     view! {
         <div class="live js">
@@ -74,8 +74,8 @@ fn follow(
     state: RwSignal<LinkState>,
     stream: String,
     topic: String,
-) -> StoredValue<Option<Link>, LocalStorage> {
-    let link = StoredValue::new_local(None::<Link>);
+) -> ClientOnly<Option<Link>> {
+    let link = ClientOnly::new(|| None::<Link>);
     let list = Rc::clone(list);
     Effect::new(move |_| {
         let (list, topic) = (Rc::clone(&list), topic.clone());
@@ -84,7 +84,7 @@ fn follow(
             News::Notice(_) => {}
             News::LookAgain => list.heard(None),
         };
-        link.set_value(Some(Link::follow(stream.clone(), state, on_news)));
+        link.set(Some(Link::follow(stream.clone(), state, on_news)));
     });
     link
 }
@@ -93,9 +93,9 @@ fn follow(
 fn pill(list: Rc<List>) -> impl IntoView {
     let said = RwSignal::new(String::new());
     let (fresh, changed) = (list.fresh, list.changed);
-    let list = StoredValue::new_local(list);
+    let list = ClientOnly::new(|| list);
     let refetch = move |_| {
-        let list = list.with_value(Rc::clone);
+        let Some(list) = list.with(Rc::clone) else { return };
         spawn_local(async move {
             let done = list.refetch().await;
             said.set(if done { "List updated." } else { "Could not update the list." }.to_owned());
