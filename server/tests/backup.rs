@@ -599,15 +599,23 @@ async fn killed_in_between_nothing_looks_whole() {
             })
         };
         let url = config.url.clone();
-        let mut whole = false;
+        let whole = std::cell::Cell::new(false);
         let killed = kill_until_done(
-            || quarterdeck(&folder, "restore", &url, &file, if whole { &["--check"] } else { &[] }),
+            || {
+                quarterdeck(
+                    &folder,
+                    "restore",
+                    &url,
+                    &file,
+                    if whole.get() { &["--check"] } else { &[] },
+                )
+            },
             |_| match tables() {
                 (None, schema) => assert_eq!(schema, 0),
                 // Killed between its commit and its end.
                 (Some(_), schema) => {
                     assert_eq!(schema, SCHEMA_VERSION);
-                    whole = true;
+                    whole.set(true);
                 }
             },
         );
