@@ -7,6 +7,7 @@
 )]
 
 mod process_kit;
+mod web_kit;
 
 use std::{
     io::{Read as _, Write as _},
@@ -20,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use app::time::Micros;
 use process_kit::{PATIENCE, Serving, ask, folder, program, send};
 use server::{
     clock::Clock,
@@ -27,6 +29,7 @@ use server::{
     store::{Dialect, testing},
     vault::TEST_KEYS,
 };
+use web_kit::{Kit, Who};
 
 /// Carries connections to a server, until it is pulled; plugged in again it carries new ones.
 struct Cable {
@@ -217,6 +220,29 @@ fn upstreams_that_are_gone_fail_the_self_check_and_leave_the_console_ready() {
     assert!(told.contains("dead") && told.contains("lost"), "{told}");
     let ready = ask(serving.console, "GET /readyz");
     assert!(ready.ends_with("\nready\n"), "{ready}");
+}
+
+#[tokio::test]
+async fn readiness_says_when_the_clocks_are_apart() {
+    for dialect in testing::dialects() {
+        if dialect == Dialect::Sqlite {
+            // The file has no clock of its own.
+            continue;
+        }
+        let (_, hand) = Clock::manual(Micros(1_700_000_000_000_000));
+        let clock = hand.process(0);
+        let kit = Kit::on(dialect, Who::Nobody, clock.clone(), |_| {}, |routes| routes).await;
+        let found = async || {
+            let findings = kit.console.readiness.ask().await;
+            findings.into_iter().find(|finding| finding.name == "clock").expect("it is asked").found
+        };
+        found().await.expect("one clock");
+        clock.set_askew(-6 * Micros::SECOND);
+        let why = found().await.expect_err("leases would be judged wrongly");
+        assert!(why.contains("6000 ms apart"), "{why}");
+        clock.set_askew(2 * Micros::SECOND);
+        found().await.expect("near enough");
+    }
 }
 
 /// No file of this process may grow beyond half a kilobyte: what a full disk says, said by the kernel.
