@@ -12,6 +12,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -39,7 +40,6 @@ const CANARY: &str = "canary-refresh-token-55d0c7b29e6f48a3b2c1d0e9";
 
 /// A ring in a file, as a deployment has it.
 fn key_file(folder: &TempDir) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
     let path = folder.path().join("ring.key");
     fs::write(&path, TEST_KEYS).expect("written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its owner's alone");
@@ -476,7 +476,6 @@ async fn the_file_holds_no_secret_in_clear_and_the_key_where_it_was_asked_for() 
         assert!(
             !holds(&unpacked(&with), CANARY.as_bytes()) && holds(&unpacked(&with), key.as_bytes())
         );
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(&with).expect("there").permissions().mode();
         assert_eq!(mode & 0o077, 0, "others may not read it");
 
@@ -557,7 +556,7 @@ fn kill_until_done(mut start: impl FnMut() -> Command, mut after: impl FnMut(boo
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_between_nothing_looks_whole() {
     for dialect in testing::dialects() {
-        let source = small(dialect, 6_000).await;
+        let source = small(dialect, 3_000).await;
         let folder = folder();
         key_file(&folder);
         let file = folder.path().join("a.backup");

@@ -13,6 +13,10 @@ use values::{FULL, LEAST, REFUSED, TAKEN};
 
 const NAMESPACE: &str = "quarterdeck";
 
+/// Everything is checked as for storing it, and nothing is stored.
+const DRY_RUN: [&str; 6] =
+    ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"];
+
 fn render(values: &str) -> practice::Said {
     let chart = chart();
     let chart = chart.to_str().expect("UTF-8");
@@ -90,9 +94,7 @@ fn prepare(practice: &Practice) {
 
 /// The objects as the server would store them.
 fn dry_run(practice: &Practice, what: &str, rendered: &str) -> Vec<Json> {
-    let args =
-        ["apply", "--server-side", "--dry-run=server", "--validate=strict", "-o", "json", "-n"];
-    let said = practice.kubectl(&[args.as_slice(), &[NAMESPACE, "-f", "-"]].concat(), rendered);
+    let said = practice.kubectl(&[DRY_RUN.as_slice(), &["-o", "json"]].concat(), rendered);
     assert_eq!(said.code, 0, "{what}: {}", said.err);
     // Of the Pod Security Standard, and of fields that are on their way out.
     assert!(!said.err.contains("Warning"), "{what}: {}", said.err);
@@ -198,26 +200,17 @@ fn settings_are_read(what: &str, objects: &[Json]) {
     }
 }
 
-/// The same check finds a field that does not exist.
+/// The same check finds a field that does not exist, and a pod that may do more than it should.
 fn a_slip_is_refused(practice: &Practice) {
     let good = render(LEAST).done();
     let slip = good.replacen("enableServiceLinks: false", "enableServiceLink: false", 1);
     assert_ne!(good, slip);
-    let args = [
-        "apply",
-        "--server-side",
-        "--dry-run=server",
-        "--validate=strict",
-        "-n",
-        NAMESPACE,
-        "-f",
-        "-",
-    ];
-    let said = practice.kubectl(&args, &slip);
+    let said = practice.kubectl(&DRY_RUN, &slip);
     assert_ne!(said.code, 0);
-    assert!(said.err.contains("enableServiceLink"), "{}", said.err);
-    let loose = good.replacen("readOnlyRootFilesystem: true", "privileged: true", 1);
-    let said = practice.kubectl(&args, &loose);
+    assert!(said.err.contains("enableServiceLink: field not declared"), "{}", said.err);
+    let loose = good.replacen("drop: [ALL]", "drop: [CHOWN]", 1);
+    assert_ne!(good, loose);
+    let said = practice.kubectl(&DRY_RUN, &loose);
     assert!(said.err.contains("would violate PodSecurity"), "{}", said.err);
 }
 
@@ -230,8 +223,7 @@ fn rights_are_as_told(practice: &Practice) {
             text.contains("kind: ServiceAccount\nmetadata") || text.contains("rbac.authorization")
         })
         .collect();
-    let args = ["apply", "-n", NAMESPACE, "-f", "-"];
-    practice.kubectl(&args, &rights.join("\n---\n")).done();
+    practice.kubectl(&["apply", "-f", "-"], &rights.join("\n---\n")).done();
     let who = format!("--as=system:serviceaccount:{NAMESPACE}:qd-quarterdeck");
     let may = |words: &[&str]| {
         let said = practice.kubectl(&[&["auth", "can-i", &who], words].concat(), "");

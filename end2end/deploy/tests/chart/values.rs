@@ -38,7 +38,7 @@ web:
   podLabels: { team: ops }
   nodeSelector: { kubernetes.io/os: linux }
   tolerations: [{ key: dedicated, operator: Exists, effect: NoSchedule }]
-  affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: { topologyKey: topology.kubernetes.io/zone } }] } }
+  affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: { topologyKey: topology.kubernetes.io/zone, labelSelector: { matchLabels: { team: ops } } } }] } }
   extraEnv: [{ name: TZ, value: UTC }]
   extraVolumes: [{ name: more, emptyDir: {} }]
   extraVolumeMounts: [{ name: more, mountPath: /more }]
