@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod backup;
 pub mod chart;
 pub mod cli;
 pub mod clock;
