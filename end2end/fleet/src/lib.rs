@@ -25,6 +25,7 @@ pub mod programs;
 pub mod scenes;
 pub mod state;
 pub mod tools;
+pub mod troubles;
 pub mod wait;
 
 /// Prefix of every label and annotation by which the fleet marks its own objects.
