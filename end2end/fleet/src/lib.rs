@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod egress;
 pub mod etcd;
 pub mod fleet;
+pub mod fronts;
 pub mod guard;
 pub mod kubeconfig;
 pub mod life;

@@ -27,6 +27,9 @@ const AT_ONCE: usize = 32;
 /// At the start more come per round than the rate says, so that a thousand are there within some seconds.
 const FIRST_PER_ROUND: u32 = 500;
 
+/// So many rounds may the ends of pods lag behind.
+const LATE_ROUNDS: u32 = 5;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// How many there are at a time.
@@ -142,6 +145,13 @@ struct Churn {
 
 impl Churn {
     async fn turn(&mut self, rate: Rate) {
+        // Who is to end and has not ended yet slows the others down: a busy machine churns as fast as it can.
+        let total = self.total().await.unwrap_or(usize::MAX);
+        let late =
+            usize::try_from(rate.per_second.saturating_mul(LATE_ROUNDS)).unwrap_or(usize::MAX);
+        if total > self.alive.len().saturating_add(late) {
+            return;
+        }
         let wanted = usize::try_from(rate.pods).unwrap_or(usize::MAX);
         let replaced = usize::try_from(rate.per_second).unwrap_or(usize::MAX);
         // None goes before all have come.
@@ -167,6 +177,13 @@ impl Churn {
             .collect::<Vec<_>>();
         let (_, arrived) = futures::future::join(removal, arrival).await;
         self.alive.extend(arrived.into_iter().filter_map(Result::ok));
+    }
+
+    /// How many there are, those included that are ending.
+    async fn total(&self) -> Result<usize> {
+        let first = self.pods.list(&ListParams::default().limit(1)).await?;
+        let rest = first.metadata.remaining_item_count.unwrap_or(0);
+        Ok(first.items.len() + usize::try_from(rest)?)
     }
 
     /// A name as a ReplicaSet's pods have it, and a number that spreads them over the nodes.
