@@ -14,9 +14,29 @@ pub mod credentials;
 pub mod error;
 pub mod kubeconfig;
 mod oidc;
+pub mod preflight;
+pub mod rbac;
+mod registry;
+mod rotation;
 pub mod store;
 mod tls;
 mod tokens;
 
 pub use clients::{Clients, ClusterClient, Purpose};
 pub use error::FleetError;
+
+use crate::{clock::Rng, store::Db, vault::Vault};
+
+/// The domain, ready to serve.
+pub struct FleetService {
+    pub(crate) db: Db,
+    pub(crate) vault: Vault,
+    pub(crate) rng: Rng,
+    pub clients: Clients,
+}
+
+impl FleetService {
+    pub fn new(db: Db, vault: Vault, rng: Rng, clients: Clients) -> Self {
+        Self { db, vault, rng, clients }
+    }
+}
