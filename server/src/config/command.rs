@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
 
-use super::settings::{SETTINGS, Setting};
+use super::{setting::Setting, settings::SETTINGS};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,6 +7,7 @@
 
 mod command;
 pub mod oidc;
+mod setting;
 mod settings;
 mod sources;
 mod values;

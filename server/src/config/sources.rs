@@ -12,7 +12,8 @@ use clap::{ArgMatches, error::ErrorKind};
 use super::{
     AuditAsk, BackupAsk, Command, Config, RestoreAsk,
     command::command,
-    settings::{Kind, PREFIX, SETTINGS, Setting},
+    setting::{Kind, PREFIX, Setting},
+    settings::SETTINGS,
 };
 
 /// One setting that cannot be used, with the reason.
