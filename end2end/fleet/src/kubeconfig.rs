@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::pki::Pair;
 
+/// The name by which a cluster's own components ask for its API server; it has a certificate of its own for them.
+pub const COMPONENTS: &str = "components.practice.test";
+
 /// How a caller proves who it is.
 pub enum Identity<'a> {
     Certificate(&'a Pair),
@@ -38,6 +41,15 @@ pub fn render(
         "current-context": cluster,
     });
     // JSON is YAML; every reader of kubeconfigs takes it.
+    Ok(serde_json::to_string_pretty(&config)?)
+}
+
+/// The same kubeconfig for the API server's own address, by the name for which it has the components' certificate.
+pub fn within(kubeconfig: &str, server: &str) -> Result<String> {
+    let mut config: Value = serde_json::from_str(kubeconfig)?;
+    let cluster = &mut config["clusters"][0]["cluster"];
+    cluster["server"] = server.into();
+    cluster["tls-server-name"] = COMPONENTS.into();
     Ok(serde_json::to_string_pretty(&config)?)
 }
 

@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod egress;
 pub mod etcd;
 pub mod fleet;
+pub mod fronts;
 pub mod guard;
 pub mod kubeconfig;
 pub mod life;
@@ -25,6 +26,7 @@ pub mod programs;
 pub mod scenes;
 pub mod state;
 pub mod tools;
+pub mod troubles;
 pub mod wait;
 
 /// Prefix of every label and annotation by which the fleet marks its own objects.

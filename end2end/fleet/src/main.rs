@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use fleet::{
     fleet::Wish,
     guard,
-    scenes::{self, Scene, Stage},
+    scenes::{self, Rate, Scene, Stage},
     state, wait,
 };
 use rustix::process::{Pid, Signal};
@@ -74,6 +74,12 @@ enum Command {
         /// Restore what was before.
         #[arg(long)]
         undo: bool,
+        /// For `churn`: how many pods there are at a time.
+        #[arg(long, default_value_t = Rate::default().pods)]
+        pods: u32,
+        /// For `churn`: how many of them end each second, and as many come.
+        #[arg(long, default_value_t = Rate::default().per_second)]
+        rate: u32,
         #[command(flatten)]
         place: Place,
     },
@@ -118,7 +124,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Scenes => {
             for (_, name, about) in scenes::ALL {
-                println!("{name:<12} {about}");
+                println!("{name:<18} {about}");
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -138,8 +144,9 @@ async fn run_async(command: Command) -> Result<()> {
         }
         Command::Down { place } => down(&place.dir).await,
         Command::Status { place } => status(&place.dir).await,
-        Command::Scene { name, cluster, undo, place } => {
-            play(&place.dir, &name, cluster.as_deref(), undo).await
+        Command::Scene { name, cluster, undo, pods, rate, place } => {
+            let rate = Rate { pods, per_second: rate };
+            play(&place.dir, &name, cluster.as_deref(), undo, rate).await
         }
         Command::Scenes | Command::Guard { .. } => Ok(()),
     }
@@ -224,11 +231,17 @@ async fn answers(cluster: &state::Cluster) -> Result<String> {
     Ok(version.git_version)
 }
 
-async fn play(folder: &Path, name: &str, cluster: Option<&str>, undo: bool) -> Result<()> {
+async fn play(
+    folder: &Path,
+    name: &str,
+    cluster: Option<&str>,
+    undo: bool,
+    rate: Rate,
+) -> Result<()> {
     let scene = Scene::find(name)?;
     let fleet = state::Fleet::load(folder)?;
     let cluster = fleet.cluster(cluster)?;
-    let stage = Stage::new(&fleet, cluster)?;
+    let stage = Stage { rate, ..Stage::new(&fleet, cluster)? };
     if undo {
         scene.undo(&stage).await?;
         println!("{name} undone in {}", cluster.name);

@@ -65,6 +65,13 @@ impl State {
     }
 }
 
+impl Cluster {
+    /// Where the cluster's keys, logs and kubeconfigs lie.
+    pub fn folder(&self) -> &Path {
+        self.admin_kubeconfig.parent().unwrap_or(Path::new(""))
+    }
+}
+
 impl Fleet {
     /// Reads what the fleet in `folder` last wrote.
     pub fn load(folder: &Path) -> Result<Self> {

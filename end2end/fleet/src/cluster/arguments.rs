@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::Plan;
+use super::{CERTIFICATE, KEY, Plan};
+use crate::kubeconfig::COMPONENTS;
 
 pub fn api_server(plan: &Plan, etcd: &str) -> Vec<String> {
     vec![
@@ -11,8 +12,9 @@ pub fn api_server(plan: &Plan, etcd: &str) -> Vec<String> {
         format!("--secure-port={}", plan.api_port),
         "--bind-address=127.0.0.1".into(),
         "--advertise-address=127.0.0.1".into(),
-        "--tls-cert-file=server.crt".into(),
-        "--tls-private-key-file=server.key".into(),
+        format!("--tls-cert-file={CERTIFICATE}"),
+        format!("--tls-private-key-file={KEY}"),
+        format!("--tls-sni-cert-key=components.crt,components.key:{COMPONENTS}"),
         "--client-ca-file=ca.crt".into(),
         "--authorization-mode=Node,RBAC".into(),
         "--service-cluster-ip-range=10.96.0.0/16".into(),

@@ -12,10 +12,14 @@ use super::Plan;
 use crate::{
     life::{logs, teams},
     programs::Programs,
+    troubles,
 };
 
-const OWN_STAGES: [&str; 2] =
-    [include_str!("../../stages/pod-trouble.yaml"), include_str!("../../stages/job.yaml")];
+const OWN_STAGES: [&str; 3] = [
+    include_str!("../../stages/pod-flapping.yaml"),
+    include_str!("../../stages/job.yaml"),
+    include_str!("../../stages/node.yaml"),
+];
 
 /// Programs that `exec` finds first on its PATH; more can be put into the folder while the fleet runs.
 const SCRIPTS: [(&str, &str); 1] = [("about", include_str!("../../scripts/about"))];
@@ -28,6 +32,7 @@ pub fn configuration(plan: &Plan, stages: &str, programs: &Programs) -> Result<S
     rules.extend(teams::namespaces().map(|namespace| log_rule(&plan.folder, namespace)));
     let mut documents = vec![stages.to_owned()];
     documents.extend(OWN_STAGES.map(String::from));
+    documents.extend(troubles::stages().iter().map(Value::to_string));
     documents.extend(rules.iter().map(Value::to_string));
     Ok(documents.join("\n---\n"))
 }
@@ -83,7 +88,9 @@ fn port_rule(programs: &Programs) -> Value {
 
 /// The pods of a workload share a log; its file bears the name of their container.
 fn log_rule(folder: &Path, namespace: &str) -> Value {
+    let of_troubles = troubles::logs(namespace).into_iter().map(|(container, _)| container);
     let files: Vec<_> = teams::containers(namespace)
+        .chain(of_troubles)
         .map(|container| {
             let file = logs::file(folder, namespace, container);
             json!({ "containers": [container], "logsFile": file, "previousLogsFile": file, "follow": true })

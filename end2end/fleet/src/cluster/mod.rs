@@ -34,6 +34,19 @@ const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long a component may take to end; the API server waits for its watches.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// Where the API server finds the certificate that it presents; it looks again when the file changes.
+pub const CERTIFICATE: &str = "server.crt";
+pub const KEY: &str = "server.key";
+/// The names and addresses in it.
+pub const SERVER_NAMES: [&str; 6] = [
+    "127.0.0.1",
+    "10.96.0.1",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+];
+
 /// What a cluster is made of before anything runs.
 pub struct Plan {
     pub name: String,
@@ -102,19 +115,14 @@ impl Plan {
     }
 
     fn write_keys(&self) -> Result<()> {
-        let hosts = [
-            "127.0.0.1",
-            "10.96.0.1",
-            "localhost",
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-        ];
-        let server = self.authority.server("kube-apiserver", &hosts)?;
+        let server = self.authority.server("kube-apiserver", &SERVER_NAMES)?;
+        let components = self.authority.server("kube-apiserver", &[kubeconfig::COMPONENTS])?;
         let (signing, checking) = pki::token_keys()?;
         self.write("ca.crt", self.ca())?;
-        self.write("server.crt", &server.certificate)?;
-        self.write("server.key", &server.key)?;
+        self.write(CERTIFICATE, &server.certificate)?;
+        self.write(KEY, &server.key)?;
+        self.write("components.crt", &components.certificate)?;
+        self.write("components.key", &components.key)?;
         self.write("tokens.key", &signing)?;
         self.write("tokens.pub", &checking)
     }
@@ -137,7 +145,8 @@ impl Plan {
     }
 
     fn direct(&self, identity: &Identity<'_>) -> Result<String> {
-        kubeconfig::render(&self.name, &self.api_url(), self.ca(), identity)
+        let outside = kubeconfig::render(&self.name, &self.api_url(), self.ca(), identity)?;
+        kubeconfig::within(&outside, &self.api_url())
     }
 
     async fn client(&self) -> Result<Client> {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::life::apply::Manifests;
 
-const NAMESPACE: &str = "fleet-access";
-const NAME: &str = "viewer";
+pub const NAMESPACE: &str = "fleet-access";
+pub const NAME: &str = "viewer";
 /// A year, in seconds.
 const TOKEN_LIFETIME: i64 = 365 * 24 * 60 * 60;
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::{
     Api, Client,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::Value;
@@ -35,27 +35,57 @@ impl Manifests {
         }
         Ok(())
     }
+
+    /// Deletes them, the last first; what is not there is as good as deleted.
+    pub async fn delete(mut self, client: &Client) -> Result<()> {
+        self.0.sort_by_key(rank);
+        for object in self.0.iter().rev() {
+            let (api, name) = place(client, object)?;
+            // What a workload has made goes with it.
+            match api.delete(name, &DeleteParams::background()).await {
+                Ok(_) => {}
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot delete {name}")),
+            }
+        }
+        Ok(())
+    }
 }
 
 async fn apply_one(client: &Client, object: &Value) -> Result<()> {
-    let name = object["metadata"]["name"].as_str().context("an object without a name")?;
-    let kind = resource(object)?;
-    let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
-        None => Api::all_with(client.clone(), &kind),
-    };
+    let (api, name) = place(client, object)?;
     let params = PatchParams::apply(MANAGER).force();
     api.patch(name, &params, &Patch::Apply(object))
         .await
-        .with_context(|| format!("{} {name}", kind.kind))?;
+        .with_context(|| format!("cannot apply {} {name}", object["kind"]))?;
     Ok(())
+}
+
+/// Where an object is, and its name there.
+fn place<'a>(client: &Client, object: &'a Value) -> Result<(Api<DynamicObject>, &'a str)> {
+    let name = object["metadata"]["name"].as_str().context("an object without a name")?;
+    let kind = resource(object)?;
+    let api = match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind),
+        None => Api::all_with(client.clone(), &kind),
+    };
+    Ok((api, name))
 }
 
 /// Namespaces before what is in them; Services before the pods behind them.
 fn rank(object: &Value) -> u8 {
     match object["kind"].as_str() {
         Some("Namespace") => 0,
-        Some("ServiceAccount" | "Service" | "ConfigMap" | "ClusterRole") => 1,
+        Some(
+            "ServiceAccount"
+            | "Service"
+            | "ConfigMap"
+            | "Secret"
+            | "ClusterRole"
+            | "Role"
+            | "PersistentVolumeClaim"
+            | "NetworkPolicy",
+        ) => 1,
         _ => 2,
     }
 }

@@ -13,6 +13,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::teams;
+use crate::troubles;
 
 /// Between two rounds; each gives every log one line.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -36,8 +37,18 @@ pub fn begin(folder: &Path) -> Result<()> {
                 (0..20).map(|number| line(Timestamp::now(), container, number)).collect();
             fs::write(path, text)?;
         }
+        for (container, lines) in troubles::logs(namespace) {
+            let text: String = lines.iter().map(|text| said(Timestamp::now(), text)).collect();
+            fs::write(file(folder, namespace, container), text)?;
+        }
     }
     Ok(())
+}
+
+/// What a container in trouble says; a container that runs again says the same again.
+fn said(now: Timestamp, text: &str) -> String {
+    let stream = if text.contains("level=error") { "stderr" } else { "stdout" };
+    format!("{now:.9} {stream} F {text}\n")
 }
 
 /// Adds to all logs until it is dropped.

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod changes;
+pub mod churn;
 pub mod logs;
 pub mod nodes;
 pub mod teams;
@@ -37,5 +38,5 @@ pub async fn go_on(client: Client, folder: &Path, index: u8) {
             drop(changes::make(&client, turn).await);
         }
     };
-    futures::future::join(course, logs::grow(folder)).await;
+    futures::future::join3(course, logs::grow(folder), churn::follow(&client)).await;
 }

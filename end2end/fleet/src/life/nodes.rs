@@ -67,14 +67,19 @@ fn manifest(cluster: &str, number: usize) -> Value {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": { "name": name, "labels": labels },
-        "status": {
-            "capacity": capacity.clone(),
-            "allocatable": capacity,
-            "nodeInfo": {
-                "architecture": "amd64", "bootID": "", "machineID": "", "systemUUID": "", "operatingSystem": "linux",
-                "kernelVersion": "6.12.0", "osImage": "Practice Linux 1", "kubeletVersion": "v1.36.3",
-                "kubeProxyVersion": "v1.36.3", "containerRuntimeVersion": "containerd://2.1.4",
-            },
+        "status": status(&capacity),
+    })
+}
+
+/// What a machine says of itself when it joins.
+pub fn status(capacity: &Value) -> Value {
+    json!({
+        "capacity": capacity,
+        "allocatable": capacity,
+        "nodeInfo": {
+            "architecture": "amd64", "bootID": "", "machineID": "", "systemUUID": "", "operatingSystem": "linux",
+            "kernelVersion": "6.12.0", "osImage": "Practice Linux 1", "kubeletVersion": "v1.36.3",
+            "kubeProxyVersion": "v1.36.3", "containerRuntimeVersion": "containerd://2.1.4",
         },
     })
 }

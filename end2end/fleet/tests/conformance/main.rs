@@ -4,9 +4,13 @@
 
 mod access;
 mod api;
+mod churn;
 mod ending;
 mod gone;
 mod life;
 mod pods;
 mod practice;
 mod scenes;
+mod silence;
+mod troubles;
+mod trust;

@@ -18,10 +18,10 @@ use crate::{
     practice::{HARBOUR, LAGOON, admin, eventually_in, fleet, folder},
 };
 
-/// One scene at a time on the link of the second cluster.
-static LINK: Mutex<()> = Mutex::const_new(());
+/// One scene at a time on the second cluster as a whole: on its link, its certificate, its nodes.
+pub static LINK: Mutex<()> = Mutex::const_new(());
 
-fn scene(name: &str, cluster: usize, undo: bool) {
+pub fn scene(name: &str, cluster: usize, undo: bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
     command
         .args(["scene", name, "--cluster", &fleet().clusters[cluster].name])
@@ -113,7 +113,7 @@ async fn crash_loop_breaks_a_rollout_and_undo_rolls_back() {
     assert!(!labels.contains_key("practice-fleet.dev/trouble"), "{labels:?}");
 }
 
-fn restarts(pod: &Pod) -> i32 {
+pub fn restarts(pod: &Pod) -> i32 {
     let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     containers.into_iter().flatten().map(|container| container.restart_count).sum()
 }
