@@ -96,12 +96,14 @@ impl Environment {
     }
 }
 
-/// Kubernetes sets variables for each Service of the namespace, and ours is likely named after the product;
-/// the build and the tests have variables of their own.
+/// Kubernetes sets variables for each Service of the namespace, and ours are likely named after the product, as
+/// `quarterdeck` and `quarterdeck-metrics`; the build and the tests have variables of their own.
 fn is_foreign(rest: &str, value: &str) -> bool {
-    rest.starts_with("SERVICE_")
-        || rest == "PORT" && value.contains("://")
-        || rest.starts_with("PORT_")
+    let of_port = |(_, port): (&str, &str)| port.starts_with(|c: char| c.is_ascii_digit());
+    let of_service = ["SERVICE_HOST", "SERVICE_PORT"].iter().any(|end| rest.contains(end));
+    of_service
+        || rest.ends_with("PORT") && value.contains("://")
+        || rest.split_once("PORT_").is_some_and(of_port)
         || rest.starts_with("TEST_")
         || matches!(rest, "ASSETS_DIR" | "BIN" | "CACHE" | "WASM")
 }

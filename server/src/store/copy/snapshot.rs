@@ -6,8 +6,8 @@
 
 use futures::TryStreamExt as _;
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, Row as _, Sqlite, pool::PoolConnection,
-    postgres::PgRow, sqlite::SqliteRow,
+    AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection, postgres::PgRow,
+    sqlite::SqliteRow,
 };
 
 use super::{Kind, Table, catalogue, columns, quoted};
@@ -24,16 +24,17 @@ pub struct Snapshot {
 }
 
 enum Inner {
-    Sqlite(PoolConnection<Sqlite>),
+    Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 impl Db {
     /// Holds still what is read through it, from here on.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        // Out of the pool: what is held still, and the settings for it, are not for whoever comes after.
         let inner = match &self.0.engine {
             Engine::Sqlite { readers, .. } => {
-                let mut connection = readers.acquire().await.map_err(|e| self.error(e))?;
+                let mut connection = readers.acquire().await.map_err(|e| self.error(e))?.detach();
                 // An earlier read may have left its limit of time behind.
                 let handle = connection.lock_handle().await.map_err(|e| self.error(e));
                 handle?.remove_progress_handler();
@@ -41,7 +42,6 @@ impl Db {
             }
             Engine::Postgres { readers, .. } => {
                 let connection = readers.acquire().await.map_err(|e| self.error(e))?;
-                // Its settings are not for those who come after, so it leaves the pool.
                 Inner::Postgres(connection.detach())
             }
         };
@@ -115,7 +115,7 @@ impl Snapshot {
         let failed = |error| E::from(db.error(error));
         match &mut self.inner {
             Inner::Sqlite(connection) => {
-                let mut rows = sqlx::query(AssertSqlSafe(text)).fetch(&mut **connection);
+                let mut rows = sqlx::query(AssertSqlSafe(text)).fetch(connection);
                 while let Some(row) = rows.try_next().await.map_err(failed)? {
                     let values = kinds.iter().enumerate().map(|(n, c)| of_sqlite(&row, n, c.kind));
                     each(values.collect::<Result<_, _>>().map_err(failed)?)?;
@@ -133,13 +133,13 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Lets go of what was held still.
-    pub async fn close(mut self) -> Result<(), StoreError> {
-        self.execute(Sql::new("ROLLBACK")).await?;
-        match self.inner {
-            Inner::Sqlite(_) => Ok(()),
-            Inner::Postgres(connection) => connection.close().await.map_err(|e| self.db.error(e)),
-        }
+    /// Lets go of what was held still; dropping it does so too, without a word of what went wrong.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let closed = match self.inner {
+            Inner::Sqlite(connection) => connection.close().await,
+            Inner::Postgres(connection) => connection.close().await,
+        };
+        closed.map_err(|e| self.db.error(e))
     }
 }
 
