@@ -12,10 +12,12 @@
 pub mod clients;
 pub mod credentials;
 pub mod error;
+pub mod forms;
 pub mod kubeconfig;
 mod oidc;
 pub mod preflight;
 pub mod rbac;
+mod registration;
 mod registry;
 mod rotation;
 pub mod store;

@@ -99,7 +99,7 @@ impl FleetService {
     }
 
     /// Where a new cluster belongs when nobody says.
-    fn usual_workspace(permit: &Permit<Manage>) -> i64 {
+    pub(super) fn usual_workspace(permit: &Permit<Manage>) -> i64 {
         match permit.reach() {
             Reach::Workspaces(ids) => ids.first().copied().unwrap_or(PLATFORM),
             Reach::Everything => PLATFORM,
@@ -107,7 +107,7 @@ impl FleetService {
     }
 
     /// A cluster, and what opens it where something does, in one transaction.
-    pub(super) async fn register(
+    pub(super) async fn put_in(
         &self,
         permit: &Permit<Manage>,
         new: &NewCluster,
@@ -205,13 +205,13 @@ impl Clusters for FleetService {
     async fn create(&self, permit: &Permit<Manage>, new: NewCluster) -> Result<Cluster, ApiError> {
         let (_, settings) = new.check()?;
         let Some(given) = &new.credentials else {
-            return self.register(permit, &new, None, None).await;
+            return self.put_in(permit, &new, None, None).await;
         };
         let prepared = credentials::prepare(given)?;
         for_this_server(&prepared, &settings.api_server_url)?;
         let preflight = self.look_with(&settings.api_server_url, &prepared).await;
         refuse_what_opens_nothing(&preflight)?;
-        self.register(permit, &new, Some((prepared, Some(&preflight))), None).await
+        self.put_in(permit, &new, Some((prepared, Some(&preflight))), None).await
     }
 
     async fn change(
