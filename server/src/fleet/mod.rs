@@ -12,9 +12,11 @@
 pub mod clients;
 pub mod credentials;
 pub mod error;
+mod expiry;
 pub mod forms;
 pub mod kubeconfig;
 mod oidc;
+pub mod operations;
 pub mod preflight;
 pub mod rbac;
 mod registration;
