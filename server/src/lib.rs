@@ -12,6 +12,7 @@ pub mod config;
 pub mod console;
 pub mod egress;
 pub mod events;
+pub mod fleet;
 pub mod home;
 pub mod identity;
 pub mod journal;
