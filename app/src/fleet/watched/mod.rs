@@ -1,11 +1,13 @@
 //! What is watched in a cluster, as it crosses the wire: kinds, the state of each watch, rows of the lists.
 
+mod finding;
 mod state;
 mod words;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::finding::{Cause, Evidence, Finding, Severity};
 pub use self::state::{Reason, WatchState, WatchStatus};
 
 macro_rules! kinds {
