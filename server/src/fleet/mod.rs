@@ -1,4 +1,24 @@
-//! The fleet: the only domain that knows Kubernetes' types.
+//! The fleet: which clusters there are, what opens them, and the one place that makes clients for them.
+//!
+//! ```text
+//!  form, API ─► registry ─► Tx { cluster, labels, sealed credential, news, audit row }
+//!                                      │
+//!  probes, discovery, watches ─► clients.of(cluster, purpose) ─► kube::Client over the guarded connector
+//! ```
+//!
+//! All types of Kubernetes stay in this folder. Must not hand out what opens a cluster, neither to a page nor to an
+//! address of the API, and must not fall back to rights of the console's own.
 
 pub mod checks;
+pub mod clients;
+pub mod credentials;
+pub mod error;
+pub mod kubeconfig;
+mod oidc;
+pub mod store;
+mod tls;
+mod tokens;
 pub mod watch;
+
+pub use clients::{Clients, ClusterClient, Purpose};
+pub use error::FleetError;

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_identity", 1),
     migration!(6, "0006_audit_list", 1),
     migration!(7, "0007_triage", 1),
+    migration!(8, "0008_fleet", 1),
 ];
 
 /// The schema that this program was written for.
