@@ -17,6 +17,8 @@ pub mod registration;
 #[cfg(feature = "ssr")]
 mod service;
 pub mod trouble;
+#[cfg(feature = "ssr")]
+pub mod watched;
 
 #[cfg(feature = "ssr")]
 pub use service::{Clusters, Manage, Registrations, View};
