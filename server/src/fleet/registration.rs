@@ -22,7 +22,7 @@ use super::{
     kubeconfig::{Context, File},
     preflight::{self, Known},
     rbac,
-    registry::{for_this_server, refuse_what_opens_nothing},
+    registry::{for_this_server, may_use_own, refuse_what_opens_nothing},
     rotation::verdict,
     store::{drafts, refused},
 };
@@ -204,6 +204,7 @@ impl Registrations for FleetService {
         if let Some(given) = &new.credentials {
             given.check()?;
         }
+        may_use_own(permit, new.transport, new.credentials.as_ref()).await?;
         if let Some(file) = undecided(&new)? {
             let contexts = file.contexts().into_iter().map(row).collect();
             return self.keep(permit, &new, &Stage::Choose { contexts }).await;

@@ -18,7 +18,7 @@ use super::{
     FleetService,
     credentials::{self, Prepared, Upstream},
     preflight::{self, Known},
-    registry::{audit, for_this_server, refuse_what_opens_nothing, tell, uuid},
+    registry::{audit, for_this_server, may_use_own, refuse_what_opens_nothing, tell, uuid},
     store::{
         self,
         credentials::{NewStored, Part, SEALED},
@@ -126,6 +126,7 @@ impl FleetService {
         if before.transport != Transport::Direct {
             return Err(ApiError::Conflict(Conflict::NoCredentialTaken));
         }
+        may_use_own(permit, before.transport, Some(new)).await?;
         let mut prepared = credentials::prepare(new)?;
         for_this_server(&prepared, &before.api_server_url)?;
         self.keep_trust(uuid(id)?, &mut prepared).await?;
