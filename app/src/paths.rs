@@ -64,6 +64,7 @@ pub mod route {
     pub const CLUSTER: &str = "/clusters/{id}";
     pub const API_CLUSTERS: &str = "/api/v1/clusters";
     pub const API_CLUSTER: &str = "/api/v1/clusters/{id}";
+    pub const API_CLUSTERS_IMPORT: &str = "/api/v1/clusters/import";
     pub const API_CLUSTER_BY_NAME: &str = "/api/v1/clusters/by-name/{name}";
     pub const API_CLUSTER_STATUS: &str = "/api/v1/clusters/{id}/status";
     pub const API_CLUSTER_REFRESH: &str = "/api/v1/clusters/{id}/refresh";
@@ -250,6 +251,21 @@ pub fn clusters() -> String {
 /// Where a cluster is registered.
 pub fn cluster_new() -> String {
     under(route::CLUSTER_NEW)
+}
+
+/// The same with one of the ways to say what opens it.
+pub fn cluster_new_by(way: &str) -> String {
+    format!("{}?by={way}", cluster_new())
+}
+
+/// A registration that is looked at and not decided yet.
+pub fn cluster_draft(draft: &str) -> String {
+    format!("{}?draft={}", cluster_new(), crate::list::percent(draft))
+}
+
+/// All clusters, a tile each.
+pub fn clusters_as_grid() -> String {
+    format!("{}?view=grid", clusters())
 }
 
 pub fn cluster(id: &str) -> String {

@@ -9,6 +9,7 @@ use leptos_router::{
 use crate::{
     audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
+    fleet::pages::{ClusterPage, ClustersPage, NewClusterPage},
     home::pages::HomePage,
     identity::pages::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
@@ -39,6 +40,7 @@ pub fn App() -> impl IntoView {
     let (grants, keys) = ((settings, StaticSegment("grants")), (settings, StaticSegment("keys")));
     let own_keys = (StaticSegment("account"), StaticSegment("keys"));
     let workspaces = (settings, StaticSegment("workspaces"));
+    let clusters = StaticSegment("clusters");
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -50,6 +52,9 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
                 <Route path=runbook view=RunbookPage ssr=mode.clone() />
+                <Route path=clusters view=ClustersPage ssr=mode.clone() />
+                <Route path=(clusters, StaticSegment("new")) view=NewClusterPage ssr=mode.clone() />
+                <Route path=(clusters, ParamSegment("id")) view=ClusterPage ssr=mode.clone() />
                 <Route path=audit view=AuditPage ssr=mode.clone() />
                 <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=people view=PeoplePage ssr=mode.clone() />

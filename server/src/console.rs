@@ -132,13 +132,16 @@ impl Console {
             rights,
             accounts: Arc::new(accounts),
         };
-        let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
-        let operations = operations(&config, &db, &rng, &egress, &feed, &gate);
         let fleet = fleet_service(&db, &vault, &rng, &egress, &gate);
+        let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
+        let operations = operations(&config, &db, &vault, &rng, &egress, &feed, &gate);
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
-        let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
+        let home = HomeService::new(
+            clock.clone(),
+            vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
+        );
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
@@ -214,6 +217,9 @@ impl Console {
             let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
             async move { Ok(resealer.run(stop).await?) }
         });
+        self.tasks.spawn("fleet.expiry", FLEET_EXPIRY, move |stop| async move {
+            Ok(self.fleet.warn(stop).await?)
+        });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -271,6 +277,9 @@ pub const KEY_USES: KeyUses = KeyUses {
 const VAULT_RESEAL: &str =
     "Hourly, seals again under the active key what older keys of the ring have sealed.";
 
+const FLEET_EXPIRY: &str =
+    "Hourly, tells once of each credential of a cluster that ends within seven days.";
+
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
 
@@ -324,6 +333,7 @@ fn rights(config: &Config, db: &Db) -> RightsBook {
 fn operations(
     config: &Config,
     db: &Db,
+    vault: &Vault,
     rng: &Rng,
     egress: &Egress,
     feed: &Feed,
@@ -341,6 +351,7 @@ fn operations(
     let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
     let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
     let catalog = audit::operations::verify::register(catalog, db);
+    let catalog = fleet::operations::reseal::register(catalog, db, vault, KEY_USES.sealed);
     let zone = &config.schedule_time_zone;
     let verify = audit::operations::verify::schedule(zone);
     let schedules = vec![self_check::schedule(), prune::schedule(), verify];

@@ -5,6 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
+    fleet::forms as clusters,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
     operations::{forms, runbook_forms, view_forms},
     web::{
@@ -192,6 +193,12 @@ const KEEPS_FLEET: Access = Needs(&[Capability::FleetView, Capability::FleetMana
 
 fn fleet(routes: Routes) -> Routes {
     routes
+        .page(route::CLUSTERS, FLEET)
+        .page(route::CLUSTER_NEW, KEEPS_FLEET)
+        .post(route::CLUSTER_NEW, KEEPS_FLEET, clusters::register)
+        .page(route::CLUSTER, FLEET)
+        .post(route::CLUSTER, KEEPS_FLEET, clusters::cluster_page)
+        .post(route::API_CLUSTERS_IMPORT, KEEPS_FLEET, api::clusters::import)
         .get(route::API_CLUSTERS, FLEET, api::clusters::list)
         .post(route::API_CLUSTERS, KEEPS_FLEET, api::clusters::create)
         .get(route::API_CLUSTER, FLEET, api::clusters::get)

@@ -58,7 +58,7 @@ use crate::{
         people::list, people::get, people::add, people::change, people::link, people::end_session,
         grants::list, grants::configured, grants::add, grants::remove,
         keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
-        clusters::list, clusters::create, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
+        clusters::list, clusters::create, clusters::import, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
         clusters::status, clusters::refresh, clusters::credential, clusters::store_credential,
         clusters::remove_credential, clusters::validate, clusters::summary, clusters::health,
         clusters::capabilities,
