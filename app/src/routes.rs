@@ -9,6 +9,9 @@ use leptos_router::{
 use crate::{
     audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
+    fleet::watched::pages::{
+        ClusterEventsPage, ClusterNodesPage, ClusterPodsPage, ClusterWorkloadsPage,
+    },
     home::pages::HomePage,
     identity::pages::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
@@ -39,6 +42,7 @@ pub fn App() -> impl IntoView {
     let (grants, keys) = ((settings, StaticSegment("grants")), (settings, StaticSegment("keys")));
     let own_keys = (StaticSegment("account"), StaticSegment("keys"));
     let workspaces = (settings, StaticSegment("workspaces"));
+    let of_cluster = |list| (StaticSegment("clusters"), ParamSegment("id"), StaticSegment(list));
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -58,6 +62,10 @@ pub fn App() -> impl IntoView {
                 <Route path=keys view=KeysPage ssr=mode.clone() />
                 <Route path=own_keys view=OwnKeysPage ssr=mode.clone() />
                 <Route path=workspaces view=WorkspacesPage ssr=mode.clone() />
+                <Route path=of_cluster("nodes") view=ClusterNodesPage ssr=mode.clone() />
+                <Route path=of_cluster("pods") view=ClusterPodsPage ssr=mode.clone() />
+                <Route path=of_cluster("workloads") view=ClusterWorkloadsPage ssr=mode.clone() />
+                <Route path=of_cluster("events") view=ClusterEventsPage ssr=mode.clone() />
                 <Route path=tasks view=TasksPage ssr=mode.clone() />
                 <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("welcome") view=WelcomePage ssr=mode.clone() />

@@ -19,6 +19,12 @@ use crate::{
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
+    fleet::{
+        Clients,
+        clients::Own,
+        watch::{FeedNotices, Watches},
+        watched::WatchedService,
+    },
     home::HomeService,
     identity::{
         self, AuditedGate, Callers,
@@ -67,6 +73,11 @@ pub struct Console {
     /// What needs a human, from each domain that has something to say.
     pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
+    /// The only maker of kube clients.
+    pub clients: Clients,
+    /// What goes on in clusters, and how people see it.
+    pub watches: Watches,
+    pub watched: Arc<WatchedService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
     /// People, grants and keys.
@@ -135,6 +146,16 @@ impl Console {
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
+        let system = identity::system(Arc::clone(&gate));
+        let clients =
+            Clients::new(db.clone(), vault.clone(), egress.clone(), system, Own::default());
+        let watches = Watches::new(
+            Arc::new(clients.clone()),
+            Arc::new(FeedNotices(feed.clone())),
+            clock.clone(),
+            rng.clone(),
+        );
+        let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
         let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
@@ -149,6 +170,9 @@ impl Console {
             operations,
             home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
+            clients,
+            watches,
+            watched: Arc::new(watched),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
@@ -190,6 +214,9 @@ impl Console {
     pub fn start(&'static self) {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
             Ok(self.epochs.run(stop).await?)
+        });
+        self.tasks.spawn("fleet.watches", FLEET_WATCHES, move |stop| async move {
+            self.watches.run(stop).await
         });
         if self.config.read_only {
             // Each of the others writes.
@@ -241,6 +268,9 @@ impl Console {
         }
     }
 }
+
+const FLEET_WATCHES: &str =
+    "Follows what goes on in the clusters that somebody looks at, and tells their open pages.";
 
 const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
 

@@ -231,6 +231,8 @@ const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/api/v1/runbooks", VIEW_ONLY),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
+    ("/clusters", &[Capability::FleetView]),
+    ("/api/v1/clusters", &[Capability::FleetView]),
 ];
 
 #[test]
