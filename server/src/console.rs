@@ -19,7 +19,11 @@ use crate::{
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
-    fleet::{self, Clients, FleetService},
+    fleet::{
+        self, Clients, FleetService,
+        watch::{FeedNotices, Watches},
+        watched::WatchedService,
+    },
     home::HomeService,
     identity::{
         self, AuditedGate, Callers,
@@ -68,6 +72,9 @@ pub struct Console {
     /// What needs a human, from each domain that has something to say.
     pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
+    /// What goes on in clusters, and how people see it.
+    pub watches: Watches,
+    pub watched: Arc<WatchedService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
     /// People, grants and keys.
@@ -138,6 +145,13 @@ impl Console {
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
+        let watches = Watches::new(
+            Arc::new(fleet.clients.clone()),
+            Arc::new(FeedNotices(feed.clone())),
+            clock.clone(),
+            rng.clone(),
+        );
+        let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
         let home = HomeService::new(
             clock.clone(),
             vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
@@ -155,6 +169,8 @@ impl Console {
             operations,
             home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
+            watches,
+            watched: Arc::new(watched),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
@@ -197,6 +213,9 @@ impl Console {
     pub fn start(&'static self) {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
             Ok(self.epochs.run(stop).await?)
+        });
+        self.tasks.spawn("fleet.watches", FLEET_WATCHES, move |stop| async move {
+            self.watches.run(stop).await
         });
         if self.config.read_only {
             // Each of the others writes.
@@ -251,6 +270,9 @@ impl Console {
         }
     }
 }
+
+const FLEET_WATCHES: &str =
+    "Follows what goes on in the clusters that somebody looks at, and tells their open pages.";
 
 const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
 

@@ -48,7 +48,7 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    let routes = audit(operations(sign_in(routes)));
+    let routes = watched(audit(operations(sign_in(routes))));
     fleet(workspaces(administration(settings(routes))))
 }
 
@@ -130,6 +130,23 @@ fn audit(routes: Routes) -> Routes {
         .get(route::API_AUDIT, AUDIT, api::audit::list)
         .get(route::API_AUDIT_ENTRY, AUDIT, api::audit::get)
         .get(route::API_AUDIT_EXPORT, AUDIT, api::audit::export)
+}
+
+/// What goes on in clusters. Nothing there is changed from here.
+const LOOKS_IN: Access = Needs(&[Capability::FleetView]);
+
+fn watched(routes: Routes) -> Routes {
+    routes
+        .page(route::CLUSTER_NODES, LOOKS_IN)
+        .page(route::CLUSTER_PODS, LOOKS_IN)
+        .page(route::CLUSTER_WORKLOADS, LOOKS_IN)
+        .page(route::CLUSTER_EVENTS, LOOKS_IN)
+        .get(route::API_CLUSTER_NODES, LOOKS_IN, api::clusters_watched::nodes)
+        .get(route::API_CLUSTER_PODS, LOOKS_IN, api::clusters_watched::pods)
+        .get(route::API_CLUSTER_WORKLOADS, LOOKS_IN, api::clusters_watched::workloads)
+        .get(route::API_CLUSTER_EVENTS, LOOKS_IN, api::clusters_watched::events)
+        .get(route::API_CLUSTER_FINDINGS, LOOKS_IN, api::clusters_watched::findings)
+        .get(route::API_CLUSTER_OVERVIEW, LOOKS_IN, api::clusters_watched::overview)
 }
 
 fn settings(routes: Routes) -> Routes {

@@ -27,6 +27,7 @@ pub mod store;
 mod tls;
 mod tokens;
 pub mod watch;
+pub mod watched;
 
 pub use clients::{Clients, ClusterClient, Purpose};
 pub use error::FleetError;

@@ -1,14 +1,25 @@
 //! What is watched in a cluster, as it crosses the wire: kinds, the state of each watch, rows of the lists.
 
+pub mod filters;
 mod finding;
+pub mod pages;
+mod rows;
+mod service;
 mod state;
 mod words;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::finding::{Cause, Evidence, Finding, Severity};
-pub use self::state::{Reason, WatchState, WatchStatus};
+pub use self::{
+    finding::{Cause, Evidence, Finding, Severity},
+    rows::{
+        ClusterName, EventRow, Listed, NodeRow, NodeState, NodesSummary, Overview, PodRow,
+        WorkloadRow, WorkloadState,
+    },
+    service::Watched,
+    state::{Reason, WatchState, WatchStatus},
+};
 
 macro_rules! kinds {
     ($($variant:ident = $word:literal, $label:literal;)+) => {

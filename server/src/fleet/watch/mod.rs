@@ -15,6 +15,7 @@ pub mod names;
 mod notices;
 mod reflector;
 pub mod slim;
+mod source;
 pub mod table;
 mod talk;
 mod watch;
