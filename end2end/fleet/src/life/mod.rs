@@ -8,6 +8,7 @@ pub mod changes;
 pub mod churn;
 pub mod logs;
 pub mod nodes;
+pub mod role;
 pub mod teams;
 
 use std::{path::Path, time::Duration};
