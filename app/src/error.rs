@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::conflict::Conflict;
 
-use crate::identity::Capability;
+use crate::{fleet::trouble::Trouble, identity::Capability};
 
 /// Why a call did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum ApiError {
     NotFound(Thing),
     #[error("{}", .0.sentence())]
     Conflict(Conflict),
+    /// A cluster could not be looked at, and what was asked for needed it.
+    #[error("{} {}", .0.says(), .0.way_out())]
+    Cluster(Trouble),
     #[error("{}", Violation::sentences(.0))]
     Invalid(Vec<Violation>),
     #[error("The request is larger than this address takes.")]
@@ -64,6 +67,9 @@ pub enum Thing {
     Session,
     AuditEntry,
     SavedView,
+    Cluster,
+    Credential,
+    ClusterDraft,
 }
 
 /// Why nobody was signed in.
@@ -134,6 +140,38 @@ pub enum Rule {
     Repeated,
     /// `page` ends at row 10 000; beyond it `cursor` goes on.
     UseCursor,
+    /// A kubeconfig holds something that the console never does for anybody.
+    KubeconfigHolds {
+        entry: KubeconfigEntry,
+    },
+    /// A kubeconfig lacks what is needed.
+    KubeconfigLacks {
+        entry: KubeconfigEntry,
+    },
+    /// The credential is for another API server than the cluster's.
+    OtherServer,
+}
+
+/// An entry of a kubeconfig that is refused, or missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum KubeconfigEntry {
+    Exec,
+    AuthProvider,
+    TokenFile,
+    ClientCertificate,
+    ClientKey,
+    CertificateAuthority,
+    ProxyUrl,
+    InsecureSkipTlsVerify,
+    Username,
+    Impersonation,
+    Context,
+    Cluster,
+    User,
+    Server,
+    Token,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +187,14 @@ pub enum Expected {
     Utf8,
     Login,
     Seconds,
+    ClusterName,
+    HttpUrl,
+    HttpsUrl,
+    Label,
+    SecretRef,
+    Token,
+    Pem,
+    Kubeconfig,
 }
 
 impl ApiError {
@@ -161,6 +207,8 @@ impl ApiError {
             Self::NotFound(_) => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict(_) => 409,
+            Self::Cluster(trouble) if trouble.is_refusal() => 400,
+            Self::Cluster(_) => 503,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid(violations) if violations.iter().all(|v| v.rule.is_syntax()) => 400,
@@ -180,6 +228,8 @@ impl ApiError {
             Self::Forbidden(_) => "PERMISSION_DENIED",
             Self::NotFound(thing) => thing.code(),
             Self::Conflict(conflict) => conflict.code(),
+            Self::Cluster(trouble) if trouble.is_refusal() => "CREDENTIALS_INVALID",
+            Self::Cluster(_) => "CLUSTER_UNREACHABLE",
             Self::Invalid(_) | Self::Transport(Transport::Args) => "VALIDATION_FAILED",
             Self::TooLarge => "REQUEST_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
@@ -214,6 +264,13 @@ impl Violation {
             Rule::Malformed { expected } => format!("`{field}` must be {}.", expected.label()),
             Rule::NulByte => format!("`{field}` must not contain a NUL byte."),
             Rule::Repeated => format!("`{field}` may stand only once."),
+            Rule::KubeconfigHolds { entry } => format!("`{field}`: {}", entry.refusal()),
+            Rule::KubeconfigLacks { entry } => {
+                format!("`{field}`: the kubeconfig has no {}.", entry.name())
+            }
+            Rule::OtherServer => {
+                format!("`{field}` is for another API server than the address of this cluster.")
+            }
             Rule::UseCursor => {
                 format!("`{field}` reaches no further than row 10 000; go on with `cursor`.")
             }
@@ -235,6 +292,48 @@ impl Rule {
     }
 }
 
+impl KubeconfigEntry {
+    /// As it stands in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exec => "exec",
+            Self::AuthProvider => "auth-provider",
+            Self::TokenFile => "tokenFile",
+            Self::ClientCertificate => "client-certificate",
+            Self::ClientKey => "client-key",
+            Self::CertificateAuthority => "certificate-authority",
+            Self::ProxyUrl => "proxy-url",
+            Self::InsecureSkipTlsVerify => "insecure-skip-tls-verify",
+            Self::Username => "username and password",
+            Self::Impersonation => "as",
+            Self::Context => "such context",
+            Self::Cluster => "cluster of this context",
+            Self::User => "user of this context",
+            Self::Server => "https server for this cluster",
+            Self::Token => "token and no client certificate with key for this user",
+        }
+    }
+
+    fn refusal(self) -> String {
+        let name = self.name();
+        match self {
+            Self::Exec | Self::AuthProvider => format!(
+                "the kubeconfig has {name}; the console runs no programs. Use a token or a client certificate."
+            ),
+            Self::TokenFile
+            | Self::ClientCertificate
+            | Self::ClientKey
+            | Self::CertificateAuthority => format!(
+                "the kubeconfig names a file in {name}; the console reads no files. Put the content in (kubectl config view --raw --flatten)."
+            ),
+            Self::InsecureSkipTlsVerify => format!(
+                "the kubeconfig sets {name}; the console never leaves an API server unchecked. Give its certificate authority."
+            ),
+            _ => format!("the kubeconfig has {name}, which the console does not use."),
+        }
+    }
+}
+
 impl Expected {
     fn label(self) -> &'static str {
         match self {
@@ -246,6 +345,16 @@ impl Expected {
             Self::Cursor => "a cursor from an earlier answer",
             Self::Utf8 => "UTF-8 text",
             Self::Seconds => "a number of seconds such as 30s",
+            Self::ClusterName => {
+                "made of letters a to z, digits and -, with a letter or digit at both ends"
+            }
+            Self::HttpUrl => "an address such as https://host:9090 without a password or query",
+            Self::HttpsUrl => "an https address such as https://api.example.com:6443",
+            Self::SecretRef => "namespace/name or namespace/name:key of a secret",
+            Self::Token => "one line of printable characters without spaces",
+            Self::Pem => "PEM, beginning with -----BEGIN",
+            Self::Kubeconfig => "a kubeconfig",
+            Self::Label => "a label as Kubernetes has them: letters, digits and - _ .",
             Self::Login => "made of letters a to z, digits and - _ . @ +",
         }
     }
@@ -266,6 +375,9 @@ impl Thing {
             Self::Session => "Session",
             Self::AuditEntry => "Audit entry",
             Self::SavedView => "Saved view",
+            Self::Cluster => "Cluster",
+            Self::Credential => "Credential",
+            Self::ClusterDraft => "Registration",
         }
     }
 
@@ -283,6 +395,9 @@ impl Thing {
             Self::Session => "SESSION_NOT_FOUND",
             Self::AuditEntry => "AUDIT_ENTRY_NOT_FOUND",
             Self::SavedView => "SAVED_VIEW_NOT_FOUND",
+            Self::Cluster => "CLUSTER_NOT_FOUND",
+            Self::Credential => "CREDENTIALS_NOT_FOUND",
+            Self::ClusterDraft => "REGISTRATION_NOT_FOUND",
         }
     }
 }

@@ -9,6 +9,9 @@ pub const OPERATIONS: &str = "operations";
 /// summaries show.
 pub const OPERATION_LOGS: &str = "operation-logs";
 
+/// The topic of clusters: registered, changed, removed, and how they fare.
+pub const CLUSTERS: &str = "clusters";
+
 /// The topic of the audit log.
 pub const AUDIT: &str = "audit";
 

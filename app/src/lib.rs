@@ -12,6 +12,7 @@ pub mod audit;
 pub mod error;
 mod error_wire;
 pub mod events;
+pub mod fleet;
 pub mod home;
 pub mod identity;
 pub mod list;

@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
+    fleet::{self, Clients, FleetService},
     home::HomeService,
     identity::{
         self, AuditedGate, Callers,
@@ -72,6 +73,7 @@ pub struct Console {
     /// People, grants and keys.
     pub admin: Arc<Admin>,
     pub workspaces: Arc<WorkspacesService>,
+    pub fleet: Arc<FleetService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -132,6 +134,7 @@ impl Console {
         };
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
         let operations = operations(&config, &db, &rng, &egress, &feed, &gate);
+        let fleet = fleet_service(&db, &vault, &rng, &egress, &gate);
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
@@ -152,6 +155,7 @@ impl Console {
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
+            fleet,
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
@@ -251,7 +255,12 @@ const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and 
 
 /// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
 pub const KEY_USES: KeyUses = KeyUses {
-    sealed: &[identity::oidc::SEALED_TOKENS, identity::oidc::SEALED_FLOWS],
+    sealed: &[
+        identity::oidc::SEALED_TOKENS,
+        identity::oidc::SEALED_FLOWS,
+        fleet::store::credentials::SEALED,
+        fleet::store::drafts::SEALED,
+    ],
     naming: &[
         NamingColumn { table: "audit_log", column: "hash_key" },
         NamingColumn { table: "audit_heads", column: "key_id" },
@@ -291,6 +300,19 @@ impl FromRef<&'static Console> for StreamState {
             epoch: console.epochs.watch(),
         }
     }
+}
+
+fn fleet_service(
+    db: &Db,
+    vault: &Vault,
+    rng: &Rng,
+    egress: &Egress,
+    gate: &Arc<dyn Gate>,
+) -> Arc<FleetService> {
+    let system = identity::system(Arc::clone(gate));
+    let own = fleet::clients::Own::default();
+    let clients = Clients::new(db.clone(), vault.clone(), egress.clone(), system, own);
+    Arc::new(FleetService::new(db.clone(), vault.clone(), rng.clone(), clients))
 }
 
 fn rights(config: &Config, db: &Db) -> RightsBook {

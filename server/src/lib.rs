@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod backup;
 pub mod chart;
 pub mod cli;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod console;
 pub mod egress;
 pub mod events;
+pub mod fleet;
 pub mod home;
 pub mod identity;
 pub mod journal;

@@ -25,6 +25,10 @@ fn main() -> ExitCode {
         config::Command::AuditVerify { config, ask } => {
             return runtime.block_on(cli::audit_verify(&config, ask));
         }
+        config::Command::Backup { config, ask } => {
+            runtime.block_on(cli::backup(&config, &ask)).map(|()| true)
+        }
+        config::Command::Restore { config, ask } => runtime.block_on(cli::restore(&config, &ask)),
         config::Command::NewKey => {
             cli::new_key();
             Ok(true)

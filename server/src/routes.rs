@@ -48,7 +48,7 @@ pub fn all() -> Routes {
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
     let routes = audit(operations(sign_in(routes)));
-    workspaces(administration(settings(routes)))
+    fleet(workspaces(administration(settings(routes))))
 }
 
 /// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
@@ -183,4 +183,28 @@ fn workspaces(routes: Routes) -> Routes {
         .get(route::API_TENANT, SEES, api::workspaces::tenants_get)
         .patch(route::API_TENANT, CHANGES, api::workspaces::tenants_rename)
         .delete(route::API_TENANT, CHANGES, api::workspaces::tenants_archive)
+}
+
+/// Whoever may look at clusters.
+const FLEET: Access = Needs(&[Capability::FleetView]);
+/// Whoever keeps them also sees them.
+const KEEPS_FLEET: Access = Needs(&[Capability::FleetView, Capability::FleetManage]);
+
+fn fleet(routes: Routes) -> Routes {
+    routes
+        .get(route::API_CLUSTERS, FLEET, api::clusters::list)
+        .post(route::API_CLUSTERS, KEEPS_FLEET, api::clusters::create)
+        .get(route::API_CLUSTER, FLEET, api::clusters::get)
+        .patch(route::API_CLUSTER, KEEPS_FLEET, api::clusters::change)
+        .delete(route::API_CLUSTER, KEEPS_FLEET, api::clusters::remove)
+        .get(route::API_CLUSTER_BY_NAME, FLEET, api::clusters::get_by_name)
+        .get(route::API_CLUSTER_STATUS, FLEET, api::clusters::status)
+        .post(route::API_CLUSTER_REFRESH, KEEPS_FLEET, api::clusters::refresh)
+        .get(route::API_CLUSTER_CREDENTIALS, FLEET, api::clusters::credential)
+        .put(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::store_credential)
+        .delete(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::remove_credential)
+        .post(route::API_CLUSTER_VALIDATE, KEEPS_FLEET, api::clusters::validate)
+        .get(route::API_FLEET_SUMMARY, FLEET, api::clusters::summary)
+        .get(route::API_FLEET_HEALTH, FLEET, api::clusters::health)
+        .get(route::API_FLEET_CAPABILITIES, FLEET, api::clusters::capabilities)
 }

@@ -229,6 +229,9 @@ const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/api/v1/saved-views", VIEW_ONLY),
     ("/api/ui/operations/", VIEW_ONLY),
     ("/api/v1/runbooks", VIEW_ONLY),
+    ("/clusters", &[Capability::FleetView]),
+    ("/api/v1/clusters", &[Capability::FleetView]),
+    ("/api/v1/fleet", &[Capability::FleetView]),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
 ];

@@ -91,6 +91,7 @@ Without a part: everything that CI runs. A part that fails does not keep the oth
     store     the same on SQLite and a throw-away Postgres   (also: postgres)
     identity  sign-in against a real OpenID provider on loopback; also part of unit and store
     fleet     the practice fleet against real Kubernetes, and the effects of killed workers at it
+    deploy    the Helm chart: linted, refused where it must be, taken by a real API server
     size      bytes of each asset
     budget    bytes of a first page against the budgets
     browser   Playwright in Chromium, with and without JavaScript

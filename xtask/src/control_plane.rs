@@ -47,7 +47,8 @@ pub fn ensure(cache: &Path, workspace: &Path) -> Result<PathBuf> {
     version::ensure_go()?;
     let source = workspace.join(SOURCE);
     let home = cache.join("control-plane");
-    let whole = home.join(key(&source, &go(&source, &["env", "GOVERSION", "GOARCH"])?)?);
+    let go_version = go(&source, &["env", "GOVERSION", "GOARCH"])?;
+    let whole = home.join(key(&source, &INPUTS, &go_version)?);
     if whole.is_dir() {
         return Ok(whole);
     }
@@ -166,13 +167,13 @@ fn kubernetes_version(go_mod: &str) -> Option<&str> {
 }
 
 /// The name of the folder: what was built, with what, and how.
-fn key(source: &Path, go: &str) -> Result<String> {
+pub fn key(source: &Path, inputs: &[&str], go: &str) -> Result<String> {
     let mut hash = Sha256::new();
     for part in [RECIPE, go.trim()] {
         hash.update(part);
         hash.update([0]);
     }
-    for input in INPUTS {
+    for input in inputs {
         let path = source.join(input);
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         hash.update(u64::try_from(content.len())?.to_be_bytes());
@@ -184,7 +185,8 @@ fn key(source: &Path, go: &str) -> Result<String> {
     Ok(format!("{:016x}", u64::from_be_bytes(start)))
 }
 
-fn go(folder: &Path, arguments: &[&str]) -> Result<String> {
+/// Asks Go, in the folder of a module of ours.
+pub fn go(folder: &Path, arguments: &[&str]) -> Result<String> {
     process::capture(
         process::command("go").current_dir(folder).env("GOWORK", "off").args(arguments),
     )
@@ -247,12 +249,12 @@ mod tests {
         for input in INPUTS {
             fs::write(folder.path().join(input), "a").expect("written");
         }
-        let before = key(folder.path(), "go1.26.0").expect("a key");
-        assert_eq!(before, key(folder.path(), "go1.26.0\n").expect("a key"));
-        assert_ne!(before, key(folder.path(), "go1.26.1").expect("a key"));
+        let before = key(folder.path(), &INPUTS, "go1.26.0").expect("a key");
+        assert_eq!(before, key(folder.path(), &INPUTS, "go1.26.0\n").expect("a key"));
+        assert_ne!(before, key(folder.path(), &INPUTS, "go1.26.1").expect("a key"));
         for input in INPUTS {
             fs::write(folder.path().join(input), "b").expect("written");
-            assert_ne!(before, key(folder.path(), "go1.26.0").expect("a key"), "{input}");
+            assert_ne!(before, key(folder.path(), &INPUTS, "go1.26.0").expect("a key"), "{input}");
             fs::write(folder.path().join(input), "a").expect("written");
         }
     }

@@ -7,6 +7,7 @@ mod cli;
 mod console;
 mod control_plane;
 mod demo;
+mod helm;
 mod http;
 mod postgres;
 mod process;

@@ -45,6 +45,12 @@ pub enum Conflict {
     NotCancelable,
     /// Its worker still has time to follow.
     NotIgnored,
+    /// A cluster of this name stands already.
+    ClusterExists,
+    /// A stored credential was given for the address that is to be changed.
+    CredentialBound,
+    /// The cluster is not one that a credential opens.
+    NoCredentialTaken,
 }
 
 impl Conflict {
@@ -89,6 +95,15 @@ impl Conflict {
             Self::NotIgnored => {
                 "Nobody has asked for its end a minute ago; its worker still has time to follow."
             }
+            Self::ClusterExists => {
+                "A cluster of this name, or with this external id, is registered already."
+            }
+            Self::CredentialBound => {
+                "A stored credential was given for the present address. Remove the credential first, then change the address."
+            }
+            Self::NoCredentialTaken => {
+                "No credential opens this cluster: the console reaches it by the identity that it runs with, or through an outpost."
+            }
             Self::NoPassword => "You do not sign in with a password of this console.",
         }
     }
@@ -108,6 +123,9 @@ impl Conflict {
             Self::Disabled => "PERSON_DISABLED",
             Self::KeyKnown => "KEY_KNOWN",
             Self::NoPassword => "NO_PASSWORD",
+            Self::ClusterExists => "CLUSTER_ALREADY_EXISTS",
+            Self::CredentialBound => "CREDENTIAL_BOUND",
+            Self::NoCredentialTaken => "NO_CREDENTIAL_TAKEN",
             Self::Ended => "OPERATION_ENDED",
             Self::Moved => "OPERATION_MOVED",
             Self::NotFailed => "OPERATION_NOT_FAILED",

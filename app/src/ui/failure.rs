@@ -93,6 +93,9 @@ fn words(error: &ApiError) -> (String, &'static str) {
         ApiError::Conflict(_) => {
             ("Not possible now".to_owned(), "Look at the page again before trying once more.")
         }
+        ApiError::Cluster(_) => {
+            ("The cluster cannot be looked at".to_owned(), "Nothing was changed.")
+        }
         ApiError::RateLimited { .. } => {
             ("Too many requests".to_owned(), "Wait a moment; nothing was lost.")
         }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { BrowserContext } from '@playwright/test';
+import type { BrowserContext, Page } from '@playwright/test';
 
 export type Role = 'auditor' | 'operator' | 'admin';
 
@@ -13,6 +13,9 @@ interface People {
   users: { name: string; role: Role; password: string }[];
   api_keys: Record<Role, string>;
 }
+
+/** The pages that are open in this worker. */
+export const openPages = new Set<Page>();
 
 export class Console {
   private child?: ChildProcess;
@@ -57,7 +60,10 @@ export class Console {
     await gone;
   }
 
+  /** Its visitors leave first: a page still fetching its scripts would report the end of its console as a fault. */
   async stop(): Promise<void> {
+    const visitors = [...openPages].filter((page) => page.url().startsWith(this.url));
+    await Promise.all(visitors.map((page) => page.goto('about:blank')));
     await this.end();
     rmSync(this.folder, { recursive: true, force: true });
   }

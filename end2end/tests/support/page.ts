@@ -1,6 +1,6 @@
 // What every test of a page wants to know besides its subject: that nothing went wrong in passing.
 import { type Page, expect, test as base } from '@playwright/test';
-import type { Role } from './console.ts';
+import { type Role, openPages } from './console.ts';
 
 export function consoleUrl(): string {
   const url = process.env.CONSOLE_URL;
@@ -35,7 +35,9 @@ export const test = base.extend<{ url: string; as: Role | null }>({
       await page.context().addCookies([{ name: 'qd_session', value: sessions[as], url }]);
     }
     const found = troubles(page);
+    openPages.add(page);
     await use(page);
+    openPages.delete(page);
     expect(found, 'troubles of the page').toEqual([]);
   },
 });

@@ -1,9 +1,6 @@
 //! What people feel while the engine works: list and detail under 16 readers, without and with writers.
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -12,13 +9,13 @@ use std::{
 use server::{
     operations::seeding,
     store::{Dialect, Sql, StoreConfig},
-    vault::TEST_KEYS,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Wish,
     churn::{Churn, EMPTY},
+    console::Console,
     float, fresh, open, percentiles,
 };
 
@@ -48,8 +45,8 @@ pub fn measure(runtime: &tokio::runtime::Runtime, dialect: Dialect, wish: &Wish)
     let console = Console::start(&engine.config.url);
     let lasts = Duration::from_secs(if wish.quick { 5 } else { 30 });
     println!(
-        "  {} runs, {READERS} readers with a connection for each request; first byte\n  {:<10} {:>10} {:>12} {:>10} {:>10}",
-        wish.rows, "page", "written/s", "requests/s", "p50 ms", "p99 ms"
+        "  {} runs, {READERS} readers with a connection for each request; first byte, and the whole page\n  {:<10} {:>10} {:>12} {:>10} {:>10} {:>10}",
+        wish.rows, "page", "written/s", "requests/s", "p50 ms", "p99 ms", "whole p99"
     );
     let quiet = read(&console, wish.rows, lasts, 0.0);
     let churn = Churn::on(&db);
@@ -66,6 +63,7 @@ pub fn measure(runtime: &tokio::runtime::Runtime, dialect: Dialect, wish: &Wish)
             busy.1 / quiet.1
         );
     }
+    println!("  resident: {} MB right after", console.resident_kb() / 1024);
     stop.cancel();
     runtime.block_on(writing).expect("the writers end");
     runtime.block_on(db.close());
@@ -101,84 +99,11 @@ fn read(console: &Console, rows: i64, lasts: Duration, written: f64) -> Vec<(f64
             let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(reader)).collect();
             readers.into_iter().flat_map(|r| r.join().expect("a reader")).collect::<Vec<_>>()
         });
-        let (p50, p99) = percentiles(timings);
+        let (_, whole) = percentiles(timings.iter().map(|timing| timing.whole).collect());
+        let (p50, p99) = percentiles(timings.iter().map(|timing| timing.first_byte).collect());
         let rate = float(requests.into_inner()) / began.elapsed().as_secs_f64();
-        println!("  {page:<10} {written:>10.0} {rate:>12.0} {p50:>10.2} {p99:>10.2}");
+        println!("  {page:<10} {written:>10.0} {rate:>12.0} {p50:>10.2} {p99:>10.2} {whole:>10.2}");
         (p50, p99)
     });
     all.collect()
-}
-
-struct Console {
-    child: Child,
-    address: String,
-    /// The demo's admin asks.
-    key: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Console {
-    fn start(url: &str) -> Self {
-        let (listen, metrics) = (free_address(), free_address());
-        let folder = tempfile::tempdir().expect("a folder");
-        let access = folder.path().join("access.json");
-        let child = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
-            .args(["serve", "--log-level", "error", "--search-rate", "100000"])
-            .args(["--listen", &listen, "--metrics-listen", &metrics, "--database-url", url])
-            .arg("--demo-users")
-            .arg(&access)
-            .env("QUARTERDECK_VAULT_KEYS", TEST_KEYS)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the console starts");
-        let mut console = Self { child, address: listen, key: String::new(), _folder: folder };
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while console.ask("/readyz").is_none_or(|(status, _)| status != 200) {
-            assert!(Instant::now() < deadline, "the console is not ready after 60 s");
-            thread::sleep(Duration::from_millis(50));
-        }
-        // The file is there before the first answer.
-        let access = std::fs::read(&access).expect("the demo's file");
-        let access: serde_json::Value = serde_json::from_slice(&access).expect("JSON");
-        access["api_keys"]["admin"].as_str().expect("a key").clone_into(&mut console.key);
-        console
-    }
-
-    fn get(&self, path: &str) -> Duration {
-        let (status, first_byte) = self.ask(path).expect("the console answers");
-        assert_eq!(status, 200, "{path}");
-        first_byte
-    }
-
-    /// One request on a connection of its own, read to its end.
-    fn ask(&self, path: &str) -> Option<(u16, Duration)> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        stream.set_nodelay(true).ok()?;
-        let started = Instant::now();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\nConnection: close\r\n\r\n",
-            self.address, self.key
-        );
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = vec![0; 64 * 1024];
-        let mut length = stream.read(&mut answer).ok()?;
-        let first_byte = started.elapsed();
-        let status = std::str::from_utf8(&answer[..length]).ok()?.get(9..12)?.parse().ok()?;
-        while length > 0 {
-            length = stream.read(&mut answer).ok()?;
-        }
-        Some((status, first_byte))
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").to_string()
 }

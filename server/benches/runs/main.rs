@@ -16,6 +16,8 @@
 )]
 
 mod churn;
+#[path = "../console/mod.rs"]
+mod console;
 mod engine;
 mod lists;
 mod memory;

@@ -12,6 +12,8 @@ Examples:
       Prepares a Postgres database, then serves from it.
   quarterdeck work --queues upkeep --workers 2 --database-url postgres://quarterdeck@db/quarterdeck
       Works on operations beside consoles that serve the same Postgres; answers no page.
+  quarterdeck backup quarterdeck-20261121.backup && quarterdeck restore --check quarterdeck-20261121.backup
+      Copies the SQLite database beside the running console, and reads the copy once more.
   QUARTERDECK_LOG_FORMAT=json quarterdeck serve --config /etc/quarterdeck.toml
       Reads the file; the variable wins over the file, a flag would win over both.
 
@@ -54,8 +56,62 @@ pub fn command() -> Command {
                 .about("Bring the database to this version's schema, under a lock")
                 .arg(check),
         )
+        .subcommand(backup())
+        .subcommand(restore())
         .subcommand(audit())
         .subcommand(keys())
+}
+
+fn file(help: &'static str) -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(NonEmptyStringValueParser::new())
+        .help(help)
+}
+
+fn backup() -> Command {
+    let with_key = Arg::new("include-key").long("include-key").action(ArgAction::SetTrue).help(
+        "Put the key ring into the file as well: whoever has the file can then open every secret in it and forge the \
+         audit log",
+    );
+    Command::new("backup")
+        .about("Write the whole database into one file, also beside a running console")
+        .long_about(
+            "Write the whole database into one file, also beside a running console: all tables as they were at one \
+             moment, with what is needed to know the file again as whole and unchanged. The file can be restored into \
+             either engine, by this version or a newer one.\n\n\
+             Secrets are in it as they are in the database: sealed under the key ring, or as hashes. The key ring is \
+             not in it: without a copy of the ring, kept apart, the secrets in the file cannot be opened and the file \
+             is not restored. Making a backup is a row of the audit log, which is in the file.\n\n\
+             FILE must not be there yet. It appears when it is whole; a backup that was killed leaves at most \
+             .FILE.….partial beside it, which can be deleted.",
+        )
+        .arg(file("Where to write it; its owner's alone"))
+        .arg(with_key)
+}
+
+fn restore() -> Command {
+    let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help(
+        "Only look whether the file is whole and goes with the key ring; no database is opened",
+    );
+    Command::new("restore")
+        .about("Fill an empty database with a file of `quarterdeck backup`")
+        .long_about(
+            "Fill an empty database with a file of `quarterdeck backup`, whichever engine it came from. Needs the key \
+             ring of the console that it was made of. First reads the whole file: one that is truncated, damaged, \
+             changed, or made by a newer version is refused before anything is written. Then writes everything in one \
+             transaction, brings the schema up to this version, and verifies the audit chain. No console may run on \
+             the database meanwhile; one that is killed in between leaves an empty database.\n\n\
+             What was true when the file was made is true again: sessions and keys that were revoked since are back, \
+             and so are operations that were running, whose leases have ended.\n\n\
+             A file with the key ring in it (--include-key) puts the ring where the console looks for it, if there is \
+             none.\n\n\
+             Ends with 1 also when the database was restored and its audit chain is broken, as it then was when the \
+             file was made.",
+        )
+        .arg(file("A file that `quarterdeck backup` wrote"))
+        .arg(check)
 }
 
 fn keys() -> Command {

@@ -31,6 +31,8 @@ pub enum Command {
     Work(Box<Config>),
     Migrate { config: Box<Config>, check: bool },
     AuditVerify { config: Box<Config>, ask: AuditAsk },
+    Backup { config: Box<Config>, ask: BackupAsk },
+    Restore { config: Box<Config>, ask: RestoreAsk },
     NewKey,
     ListKeys(Box<Config>),
     RotateKey(Box<Config>),
@@ -46,6 +48,20 @@ pub struct AuditAsk {
     pub head: Option<String>,
     /// An exported bundle instead of the database.
     pub bundle: Option<PathBuf>,
+}
+
+/// Where a backup goes, and what into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupAsk {
+    pub file: PathBuf,
+    pub include_key: bool,
+}
+
+/// What is restored, or only looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreAsk {
+    pub file: PathBuf,
+    pub check: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use std::{
 use clap::{ArgMatches, error::ErrorKind};
 
 use super::{
-    AuditAsk, Command, Config,
+    AuditAsk, BackupAsk, Command, Config, RestoreAsk,
     command::command,
     settings::{Kind, PREFIX, SETTINGS, Setting},
 };
@@ -281,6 +281,14 @@ pub fn read(
         "work" => Command::Work(config),
         "audit" => Command::AuditVerify { config, ask: audit_ask(inner) },
         "migrate" => Command::Migrate { config, check: inner.get_flag("check") },
+        "backup" => Command::Backup {
+            config,
+            ask: BackupAsk { file: named(inner), include_key: inner.get_flag("include-key") },
+        },
+        "restore" => Command::Restore {
+            config,
+            ask: RestoreAsk { file: named(inner), check: inner.get_flag("check") },
+        },
         "keys" => Command::ListKeys(config),
         "rotate" => Command::RotateKey(config),
         "retire" => Command::RetireKey {
@@ -289,6 +297,10 @@ pub fn read(
         },
         _ => Command::Serve(config),
     })
+}
+
+fn named(matches: &ArgMatches) -> PathBuf {
+    matches.get_one::<String>("file").map(PathBuf::from).unwrap_or_default()
 }
 
 fn audit_ask(matches: &ArgMatches) -> AuditAsk {

@@ -158,8 +158,19 @@ pub struct Connector {
 
 impl Connector {
     pub(super) fn new(dial: Dial, tls: Arc<ClientConfig>) -> Self {
-        // The name that the certificate must carry, spelled as it was dialled.
-        let name = |uri: &Uri| -> Result<ServerName<'static>, EgressError> {
+        Self::named(dial, tls, None)
+    }
+
+    pub(super) fn named(
+        dial: Dial,
+        tls: Arc<ClientConfig>,
+        carried: Option<ServerName<'static>>,
+    ) -> Self {
+        // The name that the certificate must carry: spelled as it was dialled, where no other was given.
+        let name = move |uri: &Uri| -> Result<ServerName<'static>, EgressError> {
+            if let Some(carried) = &carried {
+                return Ok(carried.clone());
+            }
             let (host, _) = target(uri).map_err(|cause| cause.at(uri))?;
             Ok(match host {
                 Host::Ipv4(address) => IpAddr::from(address).into(),

@@ -17,13 +17,16 @@ mod tls;
 
 use std::{sync::Arc, time::Duration};
 
-use rustls::pki_types::CertificateDer;
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName},
+};
 
 pub use address::Refusal;
 pub use client::Client;
 pub use connect::{Connector, Dial, Resolve, SystemNames};
 pub use error::{Cause, EgressError, Phase};
-pub use tls::authorities;
+pub use tls::{authorities, native};
 
 use crate::clock::Clock;
 
@@ -105,6 +108,17 @@ impl Egress {
             Scope::Public => self.public.clone(),
             Scope::Registered => self.registered.clone(),
         }
+    }
+
+    /// The guarded connection with TLS of the caller's: a cluster's own authority, a client certificate, another name
+    /// in the certificate than in the address.
+    pub fn connector(
+        &self,
+        scope: Scope,
+        tls: Arc<ClientConfig>,
+        server_name: Option<ServerName<'static>>,
+    ) -> Connector {
+        Connector::named(self.dial(scope), tls, server_name)
     }
 
     /// The bare guarded connection, for a client with a TLS configuration of its own: wrap it in

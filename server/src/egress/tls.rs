@@ -27,7 +27,7 @@ pub fn authorities(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// The system's, looked up once per process: it reads some hundred files.
-fn native() -> &'static RootCertStore {
+pub fn native() -> &'static RootCertStore {
     static NATIVE: OnceLock<RootCertStore> = OnceLock::new();
     NATIVE.get_or_init(|| {
         let found = rustls_native_certs::load_native_certs();

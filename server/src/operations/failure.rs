@@ -1,6 +1,8 @@
 //! Why a run failed: a code for programs, a sentence for people, and a fingerprint that makes a thousand
 //! failures of one cause one line. Knows no store and no clock.
 
+use std::borrow::Cow;
+
 use crate::store::StoreError;
 
 /// The sentence is cut here; the rest stands in the log.
@@ -10,18 +12,18 @@ const SUMMARY_MAX: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
 }
 
 impl Failure {
     /// `code` is a fixed word such as `upstream_unreachable`; `message` may hold what was found.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code: Cow::Borrowed(code), message: message.into() }
     }
 
-    pub fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &str {
+        &self.code
     }
 
     pub fn message(&self) -> &str {
@@ -39,9 +41,10 @@ impl Failure {
         Self::new("cancelled", "Cancelled.")
     }
 
-    /// What a finished step of an earlier attempt said.
-    pub(super) fn recorded(message: &str) -> Self {
-        Self::new("step_failed", message)
+    /// What a finished step of an earlier attempt said, in its own code: the same cause keeps its fingerprint.
+    pub(super) fn recorded(code: Option<String>, message: &str) -> Self {
+        let code = code.map_or(Cow::Borrowed("step_failed"), Cow::Owned);
+        Self { code, message: message.to_owned() }
     }
 }
 

@@ -11,7 +11,7 @@ use app::{
         Lists, View,
         filters::{List, STUCK_CLASS_KEY},
         lists::{Choices, ClassCount, Count, Counts, FailureGroup, ListedRun},
-        model::{OperationRun, Status},
+        model::{OperationRun, Outcome, Status},
         stuck::{Activity, Stuck, StuckClass},
     },
 };
@@ -30,6 +30,14 @@ use crate::store::{Db, StoreError, list};
 
 /// The newest runs of a list are counted up to here for "3 new".
 const NEWER_MAX: i64 = 100;
+
+/// In the order of [`Counts`].
+const STATES: [list::State; 4] = [
+    ("status", Status::Queued.as_str()),
+    ("status", Status::Running.as_str()),
+    ("outcome", Outcome::Succeeded.as_str()),
+    ("outcome", Outcome::Failed.as_str()),
+];
 
 /// What a list of stuck runs was judged from.
 #[derive(Default)]
@@ -203,13 +211,7 @@ impl Lists for OperationsService {
 }
 
 async fn counts(base: &Base, reach: &Reach, query: &ListQuery) -> Result<Counts, StoreError> {
-    let states = [
-        query.with("status", "queued"),
-        query.with("status", "running"),
-        query.with("outcome", "succeeded"),
-        query.with("outcome", "failed"),
-    ];
-    let states = list::counts(&base.db, &RUNS, reach, &states);
+    let states = list::counts(&base.db, &RUNS, reach, query, &STATES);
     let (states, judged) = futures::try_join!(states, judge(base, reach, query))?;
     let count = |n: usize| {
         let (total, total_capped) = states.get(n).copied().unwrap_or_default();

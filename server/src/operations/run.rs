@@ -253,7 +253,8 @@ impl Run {
     ) -> Result<(), Failure> {
         let (status, detail, output) = match result {
             Ok(done) => (StepStatus::Succeeded, done.detail.as_deref(), output(&done.value)?),
-            Err(failure) => (StepStatus::Failed, Some(failure.message()), None),
+            // Whoever takes over after this worker ends the run with the same code.
+            Err(failure) => (StepStatus::Failed, Some(failure.message()), output(&failure.code())?),
         };
         let detail = detail.map(|detail| self.presentable(detail, timing::DETAIL_MAX));
         self.write(|| {
@@ -391,7 +392,8 @@ impl StepRow {
     /// What the step answered when it ran.
     fn answer<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if self.status == StepStatus::Failed {
-            return Err(Failure::recorded(self.detail.as_deref().unwrap_or_default()));
+            let code = self.result.as_deref().and_then(|code| serde_json::from_str(code).ok());
+            return Err(Failure::recorded(code, self.detail.as_deref().unwrap_or_default()));
         }
         serde_json::from_str(self.result.as_deref().unwrap_or("null"))
             .map_err(|error| Failure::new("output_unreadable", error.to_string()))

@@ -236,8 +236,9 @@ enum Verdict {
     End(Ending),
 }
 
-fn failed(kind: &str, code: &'static str, summary: String) -> Ending {
-    Ending::Failed(Failed { code, fingerprint: fingerprint(kind, code, &summary), summary })
+fn failed(kind: &str, code: &str, summary: String) -> Ending {
+    let fingerprint = fingerprint(kind, code, &summary);
+    Ending::Failed(Failed { code: code.to_owned(), fingerprint, summary })
 }
 
 fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store::NewRun<'a> {

@@ -249,7 +249,7 @@ impl Worker {
         let failed = failure.as_ref().map(|failure| {
             let message = run.presentable(failure.message(), timing::LOG_LINE_MAX);
             Failed {
-                code: failure.code(),
+                code: failure.code().to_owned(),
                 fingerprint: fingerprint(spec.kind, failure.code(), &message),
                 summary: summary(&message),
             }

@@ -84,6 +84,9 @@ impl StoreError {
                 Dialect::Postgres => from_postgres(error),
             },
             sqlx::Error::Io(error) => Self::Connection(error.to_string()),
+            // A connection that ends within the greeting is told in this way, as when a proxy before a database that is
+            // down takes it and lets go.
+            sqlx::Error::Protocol(error) => Self::Connection(error),
             sqlx::Error::Tls(error) => Self::Connection(format!("TLS: {error}")),
             sqlx::Error::PoolTimedOut => {
                 Self::Connection("no connection became free in time".to_owned())

@@ -33,6 +33,7 @@ pub struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     seen: u64,
     at: BTreeMap<u64, Fault>,
+    every: Option<(u64, Fault)>,
     cut: bool,
     waiting: usize,
 }
@@ -63,6 +64,13 @@ impl Faults {
     pub fn at(n: u64, fault: Fault) -> Self {
         let faults = Self::default();
         faults.add(n, fault);
+        faults
+    }
+
+    /// The same fault at each `n`-th statement.
+    pub fn every(n: u64, fault: Fault) -> Self {
+        let faults = Self::default();
+        faults.0.lock().unwrap_or_else(PoisonError::into_inner).every = Some((n.max(1), fault));
         faults
     }
 
@@ -101,7 +109,9 @@ impl Faults {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plan.seen += 1;
         let seen = plan.seen;
-        let planned = plan.at.remove(&seen);
+        let again =
+            plan.every.as_ref().filter(|(n, _)| seen % n == 0).map(|(_, fault)| fault.clone());
+        let planned = plan.at.remove(&seen).or(again);
         if plan.cut { Some(Fault::Fail) } else { planned }
     }
 }

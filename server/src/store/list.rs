@@ -17,8 +17,9 @@
 
 mod ask;
 mod counts;
+mod range;
 
-pub use counts::counts;
+pub use counts::{State, counts};
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use app::{
     list::{Cursor, Filter, ListQuery, Page, Searched, WINDOW},
 };
 
-use self::ask::{Ask, Range};
+use self::{ask::Ask, range::Range};
 use super::{Db, Searchable, Sql, StoreError};
 
 /// A table that can be listed.
@@ -66,6 +67,8 @@ const COUNT_LOOK: i64 = 50_000;
 const COUNT_WORDS: i64 = 10_000;
 /// A filter with so few rows leads: the others are checked in them.
 const LEADER_MAX: i64 = 10_000;
+/// A row looked up by an index costs as much as so many read on in the narrow one.
+const LEADER_COST: i64 = 20;
 /// The first slice, and the largest. Small enough that one takes no time to speak of, even where each row is
 /// read; large enough that a million rows are a few dozen.
 const SLICE: i64 = 8_192;

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_identity", 1),
     migration!(6, "0006_audit_list", 1),
     migration!(7, "0007_triage", 1),
+    migration!(8, "0008_fleet", 1),
 ];
 
 /// The schema that this program was written for.
@@ -54,7 +55,7 @@ const POSTGRES_LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (ver
      applied_at BIGINT NOT NULL)";
 
 /// Any number, always the same: who holds it migrates.
-const POSTGRES_LOCK: i64 = 0x7175_6172_7465;
+pub(super) const POSTGRES_LOCK: i64 = 0x7175_6172_7465;
 
 struct Applied {
     version: i64,
@@ -84,28 +85,38 @@ impl Migration {
 impl Db {
     /// Applies what is missing and says what that was. Safe to run twice, and at once.
     pub async fn migrate(&self) -> Result<Vec<Migration>, StoreError> {
+        self.migrate_to(SCHEMA_VERSION).await
+    }
+
+    /// The same, but no further: a database as an older program left it.
+    #[doc(hidden)]
+    pub async fn migrate_to(&self, version: i64) -> Result<Vec<Migration>, StoreError> {
         let mut tx = self.begin().await?;
-        lock(&mut tx).await?;
-        tx.script(match tx.dialect() {
-            Dialect::Sqlite => SQLITE_LEDGER,
-            Dialect::Postgres => POSTGRES_LEDGER,
-        })
-        .await?;
-        let applied = read(&tx.fetch_all(select()).await?)?;
-        compare(&applied, self.dialect())?;
-        let newest = newest(&applied);
-        let missing: Vec<Migration> =
-            MIGRATIONS.iter().filter(|m| m.version > newest).copied().collect();
-        for migration in &missing {
-            apply(&mut tx, migration).await?;
-        }
+        tx.lock_schema().await?;
+        let missing = tx.migrate_to(version).await?;
         tx.commit(Vec::new()).await?;
         self.learn_uniques().await?;
         Ok(missing)
     }
 
+    /// The schema that the database has, 0 for none. Refuses one that another build made, and one too new to read.
+    pub async fn schema_version(&self) -> Result<i64, StoreError> {
+        let applied = self.applied().await?;
+        compare(&applied, self.dialect())?;
+        Ok(newest(&applied))
+    }
+
     /// Refuses a database that was never migrated, is behind this program, or is too new for it.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
+        match self.schema_version().await? {
+            found if found < SCHEMA_VERSION => {
+                Err(problem(SchemaProblem::Behind { found, needed: SCHEMA_VERSION }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn applied(&self) -> Result<Vec<Applied>, StoreError> {
         let ledger = match self.dialect() {
             Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE name = 'schema_migrations'",
             Dialect::Postgres => {
@@ -113,17 +124,38 @@ impl Db {
                  WHERE table_schema = current_schema() AND table_name = 'schema_migrations'"
             }
         };
-        let applied = match self.fetch_optional(Sql::new(ledger)).await? {
-            None => Vec::new(),
-            Some(_) => read(&self.fetch_all(select()).await?)?,
-        };
-        compare(&applied, self.dialect())?;
-        match newest(&applied) {
-            found if found < SCHEMA_VERSION => {
-                Err(problem(SchemaProblem::Behind { found, needed: SCHEMA_VERSION }))
-            }
-            _ => Ok(()),
+        match self.fetch_optional(Sql::new(ledger)).await? {
+            None => Ok(Vec::new()),
+            Some(_) => read(&self.fetch_all(select()).await?),
         }
+    }
+}
+
+impl Tx {
+    /// Whoever migrates waits here for whoever does already.
+    pub async fn lock_schema(&mut self) -> Result<(), StoreError> {
+        lock(self).await
+    }
+
+    /// Applies what is missing up to this version, behind [`Tx::lock_schema`].
+    pub async fn migrate_to(&mut self, version: i64) -> Result<Vec<Migration>, StoreError> {
+        self.script(match self.dialect() {
+            Dialect::Sqlite => SQLITE_LEDGER,
+            Dialect::Postgres => POSTGRES_LEDGER,
+        })
+        .await?;
+        let applied = read(&self.fetch_all(select()).await?)?;
+        compare(&applied, self.dialect())?;
+        let newest = newest(&applied);
+        let missing: Vec<Migration> = MIGRATIONS
+            .iter()
+            .filter(|m| m.version > newest && m.version <= version)
+            .copied()
+            .collect();
+        for migration in &missing {
+            apply(self, migration).await?;
+        }
+        Ok(missing)
     }
 }
 

@@ -19,6 +19,7 @@
 
 mod config;
 mod connect;
+pub mod copy;
 mod db;
 mod dialect;
 mod error;

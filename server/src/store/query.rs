@@ -12,8 +12,8 @@ use super::{
 
 /// A statement in the form that the drivers take.
 pub(super) struct Statement {
-    text: String,
-    values: Vec<Value>,
+    pub(super) text: String,
+    pub(super) values: Vec<Value>,
 }
 
 impl Statement {

@@ -61,7 +61,15 @@ impl Tx {
     /// How many rows the statement changed.
     pub async fn execute(&mut self, sql: Sql) -> Result<u64, StoreError> {
         self.enter()?;
-        let statement = Statement::of(sql)?;
+        self.entered(Statement::of(sql)?).await
+    }
+
+    pub(super) async fn run_statement(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        self.enter()?;
+        self.entered(statement).await
+    }
+
+    async fn entered(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let inner = &mut self.inner;
         let done = under(&self.db, async {
             match inner {

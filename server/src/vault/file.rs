@@ -109,7 +109,7 @@ fn change(path: &Path, new: impl FnOnce(&str) -> Zeroizing<String>) -> Result<()
 }
 
 /// Appears whole or not at all, and never in the place of another.
-pub(super) fn make(path: &Path, ring: &KeyRing) -> Result<(), VaultError> {
+pub fn make(path: &Path, ring: &KeyRing) -> Result<(), VaultError> {
     let failed = |error: io::Error| refused(path, format!("cannot be made: {error}"));
     let file = written(path, &ring.text()).map_err(failed)?;
     file.persist_noclobber(path).map_err(|error| failed(error.error))?;

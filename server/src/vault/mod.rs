@@ -29,12 +29,12 @@ use zeroize::Zeroizing;
 
 pub use chain::{ChainKey, ChainKeys};
 pub use error::VaultError;
-pub use file::{rotate, take_out};
+pub use file::{make, rotate, take_out};
 pub use open::{find_file, find_ring, open_for};
 pub use reseal::{InUse, KeyUses, NamingColumn, Resealed, Resealer, RowName, SealedColumn};
 pub use ring::KeyRing;
 pub use seal::Place;
-pub use store::{Recorded, recorded};
+pub use store::{Recorded, check_in, recorded, select_recorded};
 
 use crate::{clock::Rng, store::Db};
 

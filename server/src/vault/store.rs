@@ -105,6 +105,18 @@ fn place(key: &Key) -> Place<'_> {
     Place { table: "vault_keys", row: key.id(), column: "check_value" }
 }
 
+/// Refuses a ring that does not go with what this transaction sees; records nothing.
+pub async fn check_in(tx: &mut Tx, keys: &KeyRing) -> Result<(), VaultError> {
+    let known = tx.fetch_all(select()).await?;
+    let known: Vec<Recorded> = known.iter().map(read).collect::<Result<_, _>>()?;
+    compare(keys, &known).map(drop)
+}
+
+/// Every key that a database was used with, by `id`, whichever schema it has.
+pub fn select_recorded() -> Sql {
+    Sql::new("SELECT id FROM vault_keys ORDER BY created_at, id")
+}
+
 fn select() -> Sql {
     Sql::new(
         "SELECT id, check_value, created_at, retired_at FROM vault_keys ORDER BY created_at, id",

@@ -20,7 +20,7 @@ use server::{
         spec::{Catalog, Limits, Spec},
     },
     store::{
-        Sql,
+        Db, Fault, Faults, Sql,
         testing::{self, Engine},
     },
 };
@@ -106,6 +106,39 @@ async fn replicas(engine: &Engine, kit: impl Fn(&server::store::Db) -> Kit) -> V
     kits
 }
 
+/// Sixty runs whose limits cross each other.
+async fn queue(kit: &Kit) -> BTreeSet<i64> {
+    let mut ids = BTreeSet::new();
+    for n in 0..60 {
+        let (kind, target) = match n % 4 {
+            0 => (TARGET, "cluster:a"),
+            1 => (TYPE, "cluster:a"),
+            2 => (BOTH, if n % 8 == 2 { "cluster:a" } else { "cluster:b" }),
+            _ => (TARGET, "cluster:b"),
+        };
+        let target = Some(target.to_owned());
+        let run = kit.ask(StartOperation { target, ..request(kind) }).await;
+        ids.insert(run.expect("started").id);
+    }
+    ids
+}
+
+/// Each was done once, and never too many at once.
+async fn all_was_kept(kit: &Kit, ids: &BTreeSet<i64>, inside: &Inside, what: &str) {
+    for id in ids {
+        assert_eq!(kit.effects.count(&id.to_string()), 1, "run {id}: {what}");
+        assert_eq!(kit.get(*id).await.run.outcome, Outcome::Succeeded, "run {id}: {what}");
+    }
+    for target in ["cluster:a", "cluster:b"] {
+        assert_eq!(inside.most(&format!("{TARGET} {target}")), 1, "{target}: {what}");
+        assert!(inside.most(&format!("{BOTH} {target}")) <= 2, "{target}: {what}");
+    }
+    assert!(inside.most(TYPE) <= 3, "{}: {what}", inside.most(TYPE));
+    assert!(inside.most(BOTH) <= 4, "{}: {what}", inside.most(BOTH));
+    assert_eq!(kit.count(Sql::new("SELECT COUNT(*) AS n FROM operation_slots")).await, 0, "{what}");
+    invariants::hold_to_the_end(&kit.db, what).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixteen_workers_never_exceed_a_limit_and_leave_nothing_undone() {
     for engine in testing::engines().await {
@@ -114,18 +147,7 @@ async fn sixteen_workers_never_exceed_a_limit_and_leave_nothing_undone() {
             Kit::knowing(db, catalog(&inside, &effects), effects.clone(), Vec::new())
         })
         .await;
-        let mut ids = BTreeSet::new();
-        for n in 0..60 {
-            let (kind, target) = match n % 4 {
-                0 => (TARGET, "cluster:a"),
-                1 => (TYPE, "cluster:a"),
-                2 => (BOTH, if n % 8 == 2 { "cluster:a" } else { "cluster:b" }),
-                _ => (TARGET, "cluster:b"),
-            };
-            let target = Some(target.to_owned());
-            let run = kits[n % REPLICAS].ask(StartOperation { target, ..request(kind) }).await;
-            ids.insert(run.expect("started").id);
-        }
+        let ids = queue(&kits[0]).await;
         let mut workers = JoinSet::new();
         for n in 0..WORKERS {
             let (kit, effects) = (kits[n % REPLICAS].clone(), effects.clone());
@@ -141,20 +163,47 @@ async fn sixteen_workers_never_exceed_a_limit_and_leave_nothing_undone() {
         tokio::time::timeout(Duration::from_mins(2), workers.join_all())
             .await
             .expect("no deadlock");
-        for id in &ids {
-            assert_eq!(effects.count(&id.to_string()), 1, "run {id}");
-            assert_eq!(kits[0].get(*id).await.run.outcome, Outcome::Succeeded);
-        }
-        let dialect = engine.dialect().as_str();
-        for target in ["cluster:a", "cluster:b"] {
-            assert_eq!(inside.most(&format!("{TARGET} {target}")), 1, "{target} on {dialect}");
-            assert!(inside.most(&format!("{BOTH} {target}")) <= 2, "{target} on {dialect}");
-        }
-        assert!(inside.most(TYPE) <= 3, "{} on {dialect}", inside.most(TYPE));
-        assert!(inside.most(BOTH) <= 4, "{} on {dialect}", inside.most(BOTH));
-        assert_eq!(kits[0].count(Sql::new("SELECT COUNT(*) AS n FROM operation_slots")).await, 0);
-        invariants::hold_to_the_end(&engine.db, dialect).await;
+        all_was_kept(&kits[0], &ids, &inside, engine.dialect().as_str()).await;
     }
+}
+
+/// The same where every few statements of each replica fail, or are done and lose their answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_do_they_where_statements_fail() {
+    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Lock] {
+        for engine in testing::engines().await {
+            let what = format!("{fault:?} on {}", engine.dialect().as_str());
+            let (inside, effects) = (Inside::default(), Effects::default());
+            let kit =
+                |db: &Db| Kit::knowing(db, catalog(&inside, &effects), effects.clone(), Vec::new());
+            let whole = kit(&engine.db);
+            let ids = queue(&whole).await;
+            let mut troubled = Vec::new();
+            // Each fails at other statements than its neighbours, and seldom enough that a transaction can end.
+            for every in [37, 41, 43, 47] {
+                let db = engine.with_faults(&Faults::every(every, fault.clone())).await;
+                troubled.push(kit(&db));
+            }
+            while effects.all().len() < ids.len() || active(&whole).await > 0 {
+                let mut workers = JoinSet::new();
+                for n in 0..WORKERS {
+                    let kit = troubled[n % troubled.len()].clone();
+                    workers.spawn(async move { kit.work_all(&format!("w{n}")).await });
+                }
+                let round = tokio::time::timeout(Duration::from_mins(2), workers.join_all());
+                round.await.expect("no deadlock");
+                // Nobody works now: what a lost answer left with nobody is taken back.
+                whole.lapse().await;
+                whole.service.timer().tick().await.expect("looks");
+            }
+            all_was_kept(&whole, &ids, &inside, &what).await;
+        }
+    }
+}
+
+async fn active(kit: &Kit) -> i64 {
+    kit.count(Sql::new("SELECT COUNT(*) AS n FROM operation_runs WHERE status <> 'completed'"))
+        .await
 }
 
 /// However long the line before one target is, and however urgent: others pass it.

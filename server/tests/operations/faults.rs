@@ -42,13 +42,16 @@ async fn a_run_is_claimed_done_and_ended() {
 
 #[tokio::test]
 async fn a_run_fails_with_its_reason() {
+    let fingerprint = std::cell::RefCell::new(None);
     through_every_fault(20, async |trial| {
         let id = works(trial, "test.fail").await;
         trial.ended(id, Outcome::Failed, &[]).await;
         let run = trial.kit.get(id).await.run;
         let words = run.error_summary.unwrap_or_default();
         assert!(words.contains("web-7f9c6d5b-x2x1z"), "{words}: {}", trial.what());
-        assert!(run.error_fingerprint.is_some(), "{}", trial.what());
+        // Whoever ends it: the cause is the same.
+        let same = fingerprint.borrow_mut().get_or_insert(run.error_fingerprint.clone()).clone();
+        assert!(same.is_some() && run.error_fingerprint == same, "{}", trial.what());
     })
     .await;
 }
@@ -141,6 +144,52 @@ async fn an_unsafe_run_is_ended_and_never_done_again() {
         let run = trial.kit.get(run.id).await.run;
         assert_eq!((run.outcome, run.attempt), (Outcome::Failed, 1), "{}", trial.what());
         assert_eq!(trial.kit.effects.count(&format!("{}:waits", run.id)), 1, "{}", trial.what());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn three_lost_workers_are_enough() {
+    through_every_fault(10, async |trial| {
+        trial.close_the_gate();
+        let run = trial.kit.start("test.gated").await;
+        for _ in 0..3 {
+            trial.killed_at_the_gate(run.id).await;
+            trial.hand.advance(Duration::from_secs(31));
+            let _ = trial.faulty.service.timer().tick().await;
+            trial.kit.service.timer().tick().await.expect("looks");
+        }
+        let run = trial.kit.get(run.id).await.run;
+        assert_eq!((run.outcome, run.attempt), (Outcome::Failed, 3), "{}", trial.what());
+        let why = Some("Its worker was lost 3 times.");
+        assert_eq!(run.error_summary.as_deref(), why, "{}", trial.what());
+    })
+    .await;
+}
+
+/// A process that stood still while its lease ran out wakes up, and each of its statements fares ill: what the next
+/// worker wrote stands.
+#[tokio::test]
+async fn who_lost_the_lease_writes_nothing() {
+    through_every_fault(10, async |trial| {
+        trial.close_the_gate();
+        let run = trial.kit.start("test.gated").await;
+        let stop = CancellationToken::new();
+        let stalled = trial.faulty.worker("stalled");
+        let mut work = Box::pin(stalled.work_one(&stop));
+        let arrived = trial.arrives(run.id, work.as_mut()).await;
+        trial.hand.advance(Duration::from_secs(31));
+        trial.kit.effects.gate.add_permits(2);
+        trial.recover(run.id).await;
+        if !arrived {
+            return;
+        }
+        let before = trial.kit.get(run.id).await;
+        assert_eq!(before.run.outcome, Outcome::Succeeded, "{}", trial.what());
+        let _ = work.await;
+        assert_eq!(trial.kit.get(run.id).await, before, "{}", trial.what());
+        let last = trial.kit.effects.count(&format!("{}:last", run.id));
+        assert_eq!(last, 1, "{}", trial.what());
     })
     .await;
 }

@@ -5,7 +5,11 @@
 //! trouble is a delay, to the end of that.
 #![expect(clippy::disallowed_methods, reason = "lets the database work before the clock moves on")]
 
-use std::{cell::RefCell, pin::pin, time::Duration};
+use std::{
+    cell::RefCell,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use app::{
     operations::model::{Outcome, Status},
@@ -155,16 +159,8 @@ impl Trial {
         let stop = CancellationToken::new();
         let worker = self.faulty.worker("faulty");
         let mut work = pin!(worker.work_one(&stop));
-        let waits = format!("{id}:waits");
-        let arrives = async {
-            while self.kit.effects.count(&waits) == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = &mut work => return,
-            () = arrives => {}
+        if !self.arrives(id, work.as_mut()).await {
+            return;
         }
         tokio::select! {
             biased;
@@ -174,21 +170,39 @@ impl Trial {
         let _ = work.await;
     }
 
-    /// A worker that is killed while `id` waits at its gate: its future is dropped, as a kill drops all.
-    pub async fn killed_at_the_gate(&self, id: i64) {
-        let stop = CancellationToken::new();
-        let worker = self.kit.worker("killed");
-        let waits = format!("{id}:waits");
-        let arrives = async {
-            while self.kit.effects.count(&waits) == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
+    /// Works until `id` waits at its gate; false when the work ended without.
+    pub async fn arrives(&self, id: i64, work: Pin<&mut impl Future>) -> bool {
         tokio::select! {
             biased;
-            done = worker.work_one(&stop) => panic!("the gate is closed: {done:?}"),
-            () = arrives => {}
+            _ = work => false,
+            () = self.waits_again(id, 0) => true,
         }
+    }
+
+    async fn waits_again(&self, id: i64, before: usize) {
+        let waits = format!("{id}:waits");
+        while self.kit.effects.count(&waits) <= before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// A worker that is killed while `id` waits at its gate: its future is dropped, as a kill drops all.
+    pub async fn killed_at_the_gate(&self, id: i64) {
+        let before = self.kit.effects.count(&format!("{id}:waits"));
+        testing::eventually("a worker stands at the gate", || async {
+            let (worker, stop) = (self.kit.worker("killed"), CancellationToken::new());
+            tokio::select! {
+                biased;
+                done = worker.work_one(&stop) => {
+                    // Who was held by a transaction that broke was passed over, and is there at the next look.
+                    assert!(!done?, "the gate is closed");
+                    self.kit.service.timer().tick().await?;
+                    Ok(None)
+                }
+                () = self.waits_again(id, before) => Ok(Some(())),
+            }
+        })
+        .await;
     }
 
     /// Seconds pass, one after the other, with a moment between for the database.

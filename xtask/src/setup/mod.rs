@@ -34,6 +34,10 @@ pub fn all(workspace: &Workspace) -> Result<()> {
     let tools = crate::control_plane::ensure(&workspace.cache, &workspace.root)?;
     note("control plane", since.elapsed());
     println!("  control plane: {}", tools.display());
+    let since = std::time::Instant::now();
+    let helm = crate::helm::ensure(&workspace.cache, &workspace.root)?;
+    note("helm", since.elapsed());
+    println!("  helm: {}", helm.display());
     Ok(())
 }
 

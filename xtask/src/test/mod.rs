@@ -26,13 +26,14 @@ pub enum Part {
     Store,
     Identity,
     Fleet,
+    Deploy,
     Size,
     Budget,
     Browser,
 }
 
 impl Part {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fmt,
         Self::Clippy,
         Self::Deny,
@@ -40,6 +41,7 @@ impl Part {
         Self::Store,
         Self::Identity,
         Self::Fleet,
+        Self::Deploy,
         Self::Size,
         Self::Budget,
         Self::Browser,
@@ -54,6 +56,7 @@ impl Part {
             Self::Store => "store",
             Self::Identity => "identity",
             Self::Fleet => "fleet",
+            Self::Deploy => "deploy",
             Self::Size => "size",
             Self::Budget => "budget",
             Self::Browser => "browser",
@@ -78,6 +81,7 @@ impl Part {
             Self::Store => rust::store(workspace),
             Self::Identity => rust::identity(workspace),
             Self::Fleet => rust::fleet(workspace),
+            Self::Deploy => rust::deploy(workspace),
             Self::Size => budget::size(workspace),
             Self::Budget => budget::page(workspace),
             Self::Browser => browser::run(workspace),
@@ -118,7 +122,10 @@ fn everything(workspace: &Workspace, summary: &mut Summary) {
     summary.take("assets", || build::assets(workspace).map(drop));
     let tools = summary
         .take("control plane", || crate::control_plane::ensure(&workspace.cache, &workspace.root));
-    summary.take("unit, store, fleet", || rust::everything(workspace, tools.as_deref()));
+    let helm = summary.take("helm", || crate::helm::ensure(&workspace.cache, &workspace.root));
+    summary.take("unit, store, fleet", || {
+        rust::everything(workspace, tools.as_deref(), helm.as_deref())
+    });
     for part in [Part::Clippy, Part::Size, Part::Budget, Part::Browser] {
         summary.take(part.name(), || part.run(workspace));
     }
@@ -174,6 +181,7 @@ fn alone(name: &str) -> &str {
     match name {
         "assets" => "size",
         "control plane" => "fleet",
+        "helm" => "deploy",
         "unit, store, fleet" => "unit",
         part => part,
     }
@@ -208,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_the_summary_names_can_be_typed() {
-        for name in ["fmt", "assets", "control plane", "unit, store, fleet"] {
+        for name in ["fmt", "assets", "control plane", "helm", "unit, store, fleet"] {
             assert!(Part::parse(alone(name)).is_ok(), "{name}");
         }
     }

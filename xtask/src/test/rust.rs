@@ -9,8 +9,10 @@ use anyhow::Result;
 
 use crate::build::{self, CRATES};
 use crate::control_plane;
+use crate::helm;
 use crate::postgres::{POSTGRES_URL, Postgres};
 use crate::process;
+use crate::progress::step;
 use crate::setup;
 use crate::workspace::Workspace;
 
@@ -19,6 +21,10 @@ const ENGINES: &str = "QUARTERDECK_TEST_ENGINES";
 
 /// Where the practice fleet finds Kubernetes.
 const FLEET_TOOLS: &str = "FLEET_TOOLS";
+
+/// Where the tests of the chart find Helm and the console.
+const HELM: &str = "HELM";
+const BIN: &str = "QUARTERDECK_BIN";
 
 /// Where the tests of sign-in find the packages of their provider.
 const IDP_PACKAGES: &str = "IDP_PACKAGES";
@@ -41,8 +47,19 @@ pub fn fleet(workspace: &Workspace) -> Result<()> {
     process::run(cargo.env(FLEET_TOOLS, tools))
 }
 
+/// The chart, against a cluster of the practice fleet and the console's own reading of its settings.
+pub fn deploy(workspace: &Workspace) -> Result<()> {
+    let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
+    let helm = step("helm", || helm::ensure(&workspace.cache, &workspace.root))?;
+    // The suite starts it as a program, and its crate only brings the library.
+    build::program(workspace, "fleet")?;
+    let mut cargo = cargo_test(workspace);
+    cargo.args(["--package", "deploy-proof"]).env(BIN, build::server(workspace)?);
+    process::run(cargo.env(FLEET_TOOLS, tools).env(HELM, helm))
+}
+
 /// All of the above, with one build. Without the control plane, all but the fleet.
-pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
+pub fn everything(workspace: &Workspace, tools: Option<&Path>, helm: Option<&Path>) -> Result<()> {
     let postgres = Postgres::start(&setup::postgres::ensure(workspace)?, workspace)?;
     let mut cargo = cargo_test(workspace);
     cargo.args(CRATES).env(POSTGRES_URL, &postgres.url);
@@ -50,6 +67,10 @@ pub fn everything(workspace: &Workspace, tools: Option<&Path>) -> Result<()> {
     match tools {
         Some(tools) => cargo.env(FLEET_TOOLS, tools),
         None => cargo.args(["--exclude", "fleet", "--exclude", "engine-proof"]),
+    };
+    match helm.filter(|_| tools.is_some()) {
+        Some(helm) => cargo.env(HELM, helm).env(BIN, build::server(workspace)?),
+        None => cargo.args(["--exclude", "deploy-proof"]),
     };
     process::run(&mut cargo).and(xtask(workspace))
 }

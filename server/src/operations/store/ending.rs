@@ -82,7 +82,8 @@ fn cancelled(run: &Ended) -> Failed {
         Some(by) => format!("Cancelled by {by}."),
         None => "Cancelled.".to_owned(),
     };
-    Failed { code: "cancelled", summary, fingerprint: fingerprint(&run.kind, "cancelled", "") }
+    let fingerprint = fingerprint(&run.kind, "cancelled", "");
+    Failed { code: "cancelled".to_owned(), summary, fingerprint }
 }
 
 async fn set_succeeded(tx: &mut Tx, run: &Ended) -> Result<(), StoreError> {
@@ -95,7 +96,7 @@ async fn fail(tx: &mut Tx, run: &Ended, failed: &Failed, now: Micros) -> Result<
     let sql = Sql::new("UPDATE operation_runs SET outcome = 'failed', open_work = ")
         .arg(waits)
         .push(", error_code = ")
-        .arg(failed.code)
+        .arg(&failed.code)
         .push(", error_fingerprint = ")
         .arg(&failed.fingerprint)
         .push(", error_summary = ")
@@ -149,7 +150,7 @@ async fn count(tx: &mut Tx, run: &Ended, failed: &Failed, now: Micros) -> Result
         store::Value::from(run.workspace_id),
         failed.fingerprint.as_str().into(),
         run.kind.as_str().into(),
-        failed.code.into(),
+        failed.code.as_str().into(),
         failed.summary.as_str().into(),
         1_i64.into(),
         now.into(),

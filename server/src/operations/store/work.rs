@@ -58,7 +58,7 @@ pub enum Ending {
 
 #[derive(Clone, Debug)]
 pub struct Failed {
-    pub code: &'static str,
+    pub code: String,
     pub summary: String,
     pub fingerprint: String,
 }

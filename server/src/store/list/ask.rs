@@ -6,41 +6,10 @@ use app::{
     time::Micros,
 };
 
-use super::{LEADER_MAX, SLACK_MICROS, SLICE, SLICE_MAX, SLICE_WORDS_MAX, Table, Way};
+use super::{
+    LEADER_COST, LEADER_MAX, Range, SLACK_MICROS, SLICE, SLICE_MAX, SLICE_WORDS_MAX, Table, Way,
+};
 use crate::store::{Db, Dialect, Sql, StoreError, Value, escape_like};
-
-/// Ids between two others, both left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Range {
-    pub above: i64,
-    pub below: i64,
-    /// Oldest first.
-    pub upwards: bool,
-}
-
-impl Range {
-    pub fn len(&self) -> i64 {
-        (self.below.saturating_sub(self.above) - 1).max(0)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Cuts the next `count` ids off.
-    pub fn take(&mut self, count: i64) -> Self {
-        let count = count.min(self.len());
-        let mut part = *self;
-        if self.upwards {
-            part.below = self.above + count + 1;
-            self.above = part.below - 1;
-        } else {
-            part.above = self.below - count - 1;
-            self.below = part.above + 1;
-        }
-        part
-    }
-}
 
 /// A column that must hold one of some values.
 struct Any {
@@ -50,7 +19,7 @@ struct Any {
 
 /// What a list is asked for.
 pub(super) struct Ask<'a> {
-    table: &'a Table,
+    pub table: &'a Table,
     any: Vec<Any>,
     since: Option<i64>,
     until: Option<i64>,
@@ -145,6 +114,38 @@ impl<'a> Ask<'a> {
         self.any.push(Any { column, values: ids.into_iter().map(Value::from).collect() });
     }
 
+    /// Nothing is asked for but the list itself.
+    pub fn is_open(&self) -> bool {
+        self.any.is_empty() && self.words.is_none() && !self.has_times()
+    }
+
+    /// Whether few rows of the table have what the condition on this column asks for; that condition leads, then.
+    pub async fn lead_by(
+        &mut self,
+        db: &Db,
+        column: &'static str,
+        all: &Range,
+        most: i64,
+    ) -> Result<bool, StoreError> {
+        let Some(n) = self.any.iter().position(|any| any.column == column) else {
+            return Ok(false);
+        };
+        let few = self.rows_of(db, n, all, most + 1).await? <= most;
+        self.leader = few.then_some(n);
+        Ok(few)
+    }
+
+    /// The rows that one condition alone has, counted up to `most`.
+    async fn rows_of(&self, db: &Db, n: usize, all: &Range, most: i64) -> Result<i64, StoreError> {
+        let sql = Sql::new("SELECT COUNT(*) AS n FROM (SELECT ")
+            .push(self.table.id)
+            .push(" FROM ")
+            .push(self.table.from)
+            .push(" WHERE ");
+        let sql = ids_between(self.any[n].push(sql, Use::Free), self.table.id, all);
+        super::count(db, sql.push(" LIMIT ").arg(most).push(") counted")).await
+    }
+
     pub fn has_words(&self) -> bool {
         self.words.is_some()
     }
@@ -221,25 +222,26 @@ impl<'a> Ask<'a> {
         if self.any.len() + usize::from(self.has_times()) <= 1 {
             return Ok(Way::Index);
         }
-        let mut fewest = LEADER_MAX + 1;
+        let few = LEADER_MAX.min(all.len() / LEADER_COST);
+        Ok(if self.lead_by_fewest(db, &all, few).await? { Way::Leader } else { Way::Slices })
+    }
+
+    /// Lets the condition lead that has the fewest rows, if these are few enough.
+    pub async fn lead_by_fewest(
+        &mut self,
+        db: &Db,
+        all: &Range,
+        most: i64,
+    ) -> Result<bool, StoreError> {
+        let mut fewest = most + 1;
         for n in 0..self.any.len() {
-            let sql = Sql::new("SELECT COUNT(*) AS n FROM (SELECT ")
-                .push(self.table.id)
-                .push(" FROM ")
-                .push(self.table.from)
-                .push(" WHERE ");
-            let sql = ids_between(self.any[n].push(sql, Use::Free), self.table.id, &all);
-            let sql = sql.push(" LIMIT ").arg(fewest).push(") counted");
-            let rows = super::count(db, sql).await?;
+            let rows = self.rows_of(db, n, all, fewest).await?;
             if rows < fewest {
                 fewest = rows;
                 self.leader = Some(n);
             }
         }
-        if self.leader.is_some() {
-            return Ok(Way::Leader);
-        }
-        Ok(Way::Slices)
+        Ok(self.leader.is_some())
     }
 
     /// The first slice, and the largest.
@@ -318,7 +320,8 @@ impl<'a> Ask<'a> {
         self.times(sql, Use::Checked)
     }
 
-    fn led(&self, sql: Sql, range: &Range) -> Sql {
+    /// ` WHERE …` by the index of the condition that leads.
+    pub fn led(&self, sql: Sql, range: &Range) -> Sql {
         let mut sql = sql.push(" WHERE 1 = 1");
         for (n, any) in self.any.iter().enumerate() {
             let way = if self.leader == Some(n) { Use::Free } else { Use::Checked };
@@ -329,7 +332,13 @@ impl<'a> Ask<'a> {
 
     /// Every condition, within a slice of ids.
     pub fn ids_in_slice(&self, dialect: Dialect, slice: &Range) -> Sql {
-        let (from_where, id) = match (&self.words, &self.table.search) {
+        let (from_where, id) = self.sliced(dialect, slice);
+        ordered(Sql::new("SELECT ").push(id).push(" AS id").append(from_where), slice, id)
+    }
+
+    /// ` FROM … WHERE …` of that, and the column that holds the id.
+    pub fn sliced(&self, dialect: Dialect, slice: &Range) -> (Sql, &'static str) {
+        let (mut sql, id) = match (&self.words, &self.table.search) {
             (Some(words), Some(table)) => {
                 // The newest few ids are read by themselves: a frequent word is found there at once.
                 let search = if dialect == Dialect::Postgres && slice.len() <= SLICE {
@@ -341,12 +350,10 @@ impl<'a> Ask<'a> {
             }
             _ => (self.narrow(dialect), self.table.id),
         };
-        let mut sql = Sql::new("SELECT ").push(id).push(" AS id").append(from_where);
         for any in &self.any {
             sql = any.push(sql.push(" AND "), Use::Free);
         }
-        let sql = self.times(ids_between(sql, id, slice), Use::Checked);
-        ordered(sql, slice, id)
+        (self.times(ids_between(sql, id, slice), Use::Checked), id)
     }
 
     /// SQLite prefers the table itself, whose rows are many times as wide.
@@ -389,30 +396,4 @@ fn ids_between(sql: Sql, id: &'static str, range: &Range) -> Sql {
 
 fn ordered(sql: Sql, range: &Range, id: &'static str) -> Sql {
     sql.push(" ORDER BY ").push(id).push(if range.upwards { "" } else { " DESC" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Range;
-
-    #[test]
-    fn slices_cover_a_range_once() {
-        for upwards in [false, true] {
-            let mut left = Range { above: 3, below: 20, upwards };
-            let mut seen = Vec::new();
-            while !left.is_empty() {
-                let part = left.take(5);
-                let mut ids: Vec<i64> = (part.above + 1..part.below).collect();
-                if !upwards {
-                    ids.reverse();
-                }
-                seen.extend(ids);
-            }
-            let mut all: Vec<i64> = (4..20).collect();
-            if !upwards {
-                all.reverse();
-            }
-            assert_eq!(seen, all);
-        }
-    }
 }

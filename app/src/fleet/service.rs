@@ -1,0 +1,83 @@
+//! What the server must supply so that the fleet can be seen and kept.
+//!
+//! Nothing here answers with what opens a cluster: a credential goes in and is used, and is never handed out.
+
+use async_trait::async_trait;
+
+use super::{
+    credentials::{CredentialMeta, NewCredential},
+    model::Cluster,
+    overview::{FleetCapabilities, FleetHealth, FleetSummary},
+    preflight::Validation,
+    registration::{ChangeCluster, NewCluster},
+};
+use crate::{
+    error::ApiError,
+    identity::{Capability, Permit, Right},
+    list::{ListQuery, Page},
+};
+
+/// Sees the clusters.
+pub struct View;
+
+impl Right for View {
+    const CAPABILITY: Capability = Capability::FleetView;
+}
+
+/// Registers, changes and removes them, and stores what opens them.
+pub struct Manage;
+
+impl Right for Manage {
+    const CAPABILITY: Capability = Capability::FleetManage;
+}
+
+#[async_trait]
+pub trait Clusters: Send + Sync {
+    /// In the order of their names.
+    async fn list(
+        &self,
+        permit: &Permit<View>,
+        query: &ListQuery,
+    ) -> Result<Page<Cluster>, ApiError>;
+
+    async fn get(&self, permit: &Permit<View>, id: &str) -> Result<Cluster, ApiError>;
+
+    async fn get_by_name(&self, permit: &Permit<View>, name: &str) -> Result<Cluster, ApiError>;
+
+    async fn create(&self, permit: &Permit<Manage>, new: NewCluster) -> Result<Cluster, ApiError>;
+
+    async fn change(
+        &self,
+        permit: &Permit<Manage>,
+        id: &str,
+        change: ChangeCluster,
+    ) -> Result<Cluster, ApiError>;
+
+    /// Its name is free again, and what opened it is gone at once; what happened stays to be read.
+    async fn remove(&self, permit: &Permit<Manage>, id: &str) -> Result<(), ApiError>;
+
+    /// Has it looked at as soon as can be.
+    async fn refresh(&self, permit: &Permit<Manage>, id: &str) -> Result<Cluster, ApiError>;
+
+    async fn credential(&self, permit: &Permit<View>, id: &str)
+    -> Result<CredentialMeta, ApiError>;
+
+    /// Stores or replaces it. Requests under way end with what they began with.
+    async fn store_credential(
+        &self,
+        permit: &Permit<Manage>,
+        id: &str,
+        new: NewCredential,
+    ) -> Result<CredentialMeta, ApiError>;
+
+    async fn remove_credential(&self, permit: &Permit<Manage>, id: &str) -> Result<(), ApiError>;
+
+    /// Looks at the cluster with what is stored.
+    async fn validate(&self, permit: &Permit<Manage>, id: &str) -> Result<Validation, ApiError>;
+
+    async fn summary(&self, permit: &Permit<View>) -> Result<FleetSummary, ApiError>;
+
+    async fn health(&self, permit: &Permit<View>) -> Result<FleetHealth, ApiError>;
+
+    async fn capabilities(&self, permit: &Permit<View>) -> Result<FleetCapabilities, ApiError>;
+}

@@ -1,0 +1,42 @@
+//! The fleet: which clusters there are, what opens them, and the one place that makes clients for them.
+//!
+//! ```text
+//!  form, API ─► registry ─► Tx { cluster, labels, sealed credential, news, audit row }
+//!                                      │
+//!  probes, discovery, watches ─► clients.of(cluster, purpose) ─► kube::Client over the guarded connector
+//! ```
+//!
+//! All types of Kubernetes stay in this folder. Must not hand out what opens a cluster, neither to a page nor to an
+//! address of the API, and must not fall back to rights of the console's own.
+
+pub mod clients;
+pub mod credentials;
+pub mod error;
+pub mod kubeconfig;
+mod oidc;
+pub mod preflight;
+pub mod rbac;
+mod registry;
+mod rotation;
+pub mod store;
+mod tls;
+mod tokens;
+
+pub use clients::{Clients, ClusterClient, Purpose};
+pub use error::FleetError;
+
+use crate::{clock::Rng, store::Db, vault::Vault};
+
+/// The domain, ready to serve.
+pub struct FleetService {
+    pub(crate) db: Db,
+    pub(crate) vault: Vault,
+    pub(crate) rng: Rng,
+    pub clients: Clients,
+}
+
+impl FleetService {
+    pub fn new(db: Db, vault: Vault, rng: Rng, clients: Clients) -> Self {
+        Self { db, vault, rng, clients }
+    }
+}
