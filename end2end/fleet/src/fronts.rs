@@ -94,9 +94,9 @@ pub struct Front {
 /// Open ports; dropping it closes them and whatever was connected.
 pub struct Fronts {
     pub all: Vec<Front>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     /// Ports that are held without anybody listening, and the connections that fill a queue.
-    _held: Vec<Held>,
+    held: Vec<Held>,
 }
 
 /// Nothing reads them: they are there to stay open.
@@ -113,7 +113,7 @@ const MOST_KNOCKS: usize = 16;
 impl Fronts {
     /// Opens a port for each fate, in this order.
     pub async fn open(fates: impl IntoIterator<Item = Fate>) -> Result<Self> {
-        let mut fronts = Self { all: Vec::new(), _tasks: JoinSet::new(), _held: Vec::new() };
+        let mut fronts = Self { all: Vec::new(), tasks: JoinSet::new(), held: Vec::new() };
         let mut stranger = None;
         for fate in fates {
             let at = fronts.open_one(fate, &mut stranger).await?;
@@ -132,31 +132,31 @@ impl Fronts {
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let at = socket.local_addr()?;
         match fate {
-            Fate::Refusing => self._held.push(Held::Port { _socket: socket }),
+            Fate::Refusing => self.held.push(Held::Port { _socket: socket }),
             Fate::Unreachable => {
                 let listener = socket.listen(0)?;
                 let knocks = fill(at).await?;
-                self._held.push(Held::Queue { _listener: listener, _knocks: knocks });
+                self.held.push(Held::Queue { _listener: listener, _knocks: knocks });
             }
             Fate::Stranger => {
                 if stranger.is_none() {
                     *stranger = Some(unknown()?);
                 }
                 let acceptor = stranger.clone().context("it was just made")?;
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Stranger(acceptor)));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Stranger(acceptor)));
             }
             Fate::Through(behind) => {
                 let manner = Manner::Pass(behind, Duration::ZERO);
-                self._tasks.spawn(serve(socket.listen(1024)?, manner));
+                self.tasks.spawn(serve(socket.listen(1024)?, manner));
             }
             Fate::Late(behind, late) => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Pass(behind, late)));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Pass(behind, late)));
             }
             Fate::BlackHole => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Silence));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Silence));
             }
             Fate::Plain => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Plain));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Plain));
             }
         }
         Ok(at)

@@ -107,8 +107,8 @@ enum Command {
 #[derive(clap::Args)]
 struct Fronts {
     /// Further addresses of the clusters, shared out among them.
-    #[arg(long, default_value_t = 0)]
-    fronts: usize,
+    #[arg(long = "fronts", default_value_t = 0)]
+    through: usize,
     /// Addresses that accept and never answer.
     #[arg(long, default_value_t = 0)]
     black_holes: usize,
@@ -126,7 +126,7 @@ struct Fronts {
 impl Fronts {
     fn wish(&self) -> fronts::Wish {
         fronts::Wish {
-            through: self.fronts,
+            through: self.through,
             black_holes: self.black_holes,
             unreachable: self.unreachable,
             refusing: self.refusing,

@@ -39,5 +39,5 @@ pub async fn go_on(client: Client, folder: &Path, index: u8) {
             drop(changes::make(&client, turn).await);
         }
     };
-    futures::future::join3(course, logs::grow(folder), churn::follow(&client)).await;
+    futures::future::join3(course, logs::grow(folder), Box::pin(churn::follow(&client))).await;
 }
