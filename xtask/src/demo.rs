@@ -179,16 +179,15 @@ fn watch(
                 bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
-            if registry.go_on(&clusters) {
+            let has_news = registry.go_on(&clusters);
+            if fleet.tell(&clusters, since) || has_news {
                 access.write(&clusters, registry)?;
             }
-            if fleet.tell(&clusters, since) {
-                access.write(&clusters, registry)?;
-                if clusters.iter().all(|cluster| cluster.state == "ready")
-                    && let Some(history) = history.take()
-                {
-                    history.go_on(console, Scenes::of(&fleet.binary, &fleet.folder));
-                }
+            // Its scenes come after the registrations, which they would disturb.
+            if registry.is_complete(&clusters)
+                && let Some(history) = history.take()
+            {
+                history.go_on(console, Scenes::of(&fleet.binary, &fleet.folder));
             }
         }
         thread::sleep(Duration::from_millis(100));

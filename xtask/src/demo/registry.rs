@@ -62,8 +62,8 @@ pub struct Registry {
     /// Whoever may register clusters: an admin.
     key: Option<String>,
     on_the_way: Vec<(String, JoinHandle<Result<String>>)>,
-    /// The console's id of each cluster, by name.
-    pub ids: BTreeMap<String, String>,
+    /// The console's id of each cluster, by name; an empty one where it could not be registered.
+    ids: BTreeMap<String, String>,
 }
 
 impl Registry {
@@ -111,6 +111,13 @@ impl Registry {
             }
         }
         self.ids.len() > before
+    }
+
+    /// Whether all clusters are ready, and none is still on its way in.
+    pub fn is_complete(&self, clusters: &[Cluster]) -> bool {
+        let has_tried = |name| self.key.is_none() || self.ids.contains_key(name);
+        !clusters.is_empty()
+            && clusters.iter().all(|one| one.state == "ready" && has_tried(&one.name))
     }
 
     /// The console's id of a cluster, once it has one.
@@ -222,6 +229,24 @@ mod tests {
         assert_eq!(new["labels"]["site"], "quay-7");
         assert_eq!(new["api_server_url"], "https://127.0.0.1:7181");
         assert_eq!(new["credentials"], credential);
+    }
+
+    #[test]
+    fn what_comes_after_the_registrations_waits_for_the_last_of_them() {
+        let clusters = [cluster("harbour"), cluster("lagoon")];
+        let mut registry = Registry {
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            key: Some("key".to_owned()),
+            on_the_way: Vec::new(),
+            ids: BTreeMap::new(),
+        };
+        assert!(!registry.is_complete(&[]));
+        registry.ids.insert("harbour".to_owned(), "1".to_owned());
+        assert!(!registry.is_complete(&clusters));
+        // One that could not be registered holds nobody up.
+        registry.ids.insert("lagoon".to_owned(), String::new());
+        assert!(registry.is_complete(&clusters));
+        assert_eq!((registry.id("harbour"), registry.id("lagoon")), (Some("1"), None));
     }
 
     #[test]
