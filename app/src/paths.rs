@@ -59,6 +59,20 @@ pub mod route {
     pub const API_KEY: &str = "/api/v1/keys/{id}";
     pub const API_OWN_KEYS: &str = "/api/v1/me/keys";
     pub const API_OWN_KEY: &str = "/api/v1/me/keys/{id}";
+    pub const CLUSTERS: &str = "/clusters";
+    pub const CLUSTER_NEW: &str = "/clusters/new";
+    pub const CLUSTER: &str = "/clusters/{id}";
+    pub const API_CLUSTERS: &str = "/api/v1/clusters";
+    pub const API_CLUSTER: &str = "/api/v1/clusters/{id}";
+    pub const API_CLUSTERS_IMPORT: &str = "/api/v1/clusters/import";
+    pub const API_CLUSTER_BY_NAME: &str = "/api/v1/clusters/by-name/{name}";
+    pub const API_CLUSTER_STATUS: &str = "/api/v1/clusters/{id}/status";
+    pub const API_CLUSTER_REFRESH: &str = "/api/v1/clusters/{id}/refresh";
+    pub const API_CLUSTER_CREDENTIALS: &str = "/api/v1/clusters/{id}/credentials";
+    pub const API_CLUSTER_VALIDATE: &str = "/api/v1/clusters/{id}/credentials/validate";
+    pub const API_FLEET_SUMMARY: &str = "/api/v1/fleet/summary";
+    pub const API_FLEET_HEALTH: &str = "/api/v1/fleet/health";
+    pub const API_FLEET_CAPABILITIES: &str = "/api/v1/fleet/capabilities";
     pub const API_WORKSPACES: &str = "/api/v1/workspaces";
     pub const API_WORKSPACE: &str = "/api/v1/workspaces/{id}";
     pub const API_TENANTS: &str = "/api/v1/tenants";
@@ -102,14 +116,6 @@ pub mod route {
 
 pub fn home() -> String {
     under(route::HOME)
-}
-
-pub fn clusters() -> String {
-    under("/clusters")
-}
-
-pub fn cluster(id: &str) -> String {
-    under(&format!("/clusters/{id}"))
 }
 
 /// One of a cluster's lists: `nodes`, `pods`, `workloads`, `events`.
@@ -258,6 +264,34 @@ pub fn keys() -> String {
 /// The keys of whoever asks.
 pub fn own_keys() -> String {
     under(route::OWN_KEYS)
+}
+
+pub fn clusters() -> String {
+    under(route::CLUSTERS)
+}
+
+/// Where a cluster is registered.
+pub fn cluster_new() -> String {
+    under(route::CLUSTER_NEW)
+}
+
+/// The same with one of the ways to say what opens it.
+pub fn cluster_new_by(way: &str) -> String {
+    format!("{}?by={way}", cluster_new())
+}
+
+/// A registration that is looked at and not decided yet.
+pub fn cluster_draft(draft: &str) -> String {
+    format!("{}?draft={}", cluster_new(), crate::list::percent(draft))
+}
+
+/// All clusters, a tile each.
+pub fn clusters_as_grid() -> String {
+    format!("{}?view=grid", clusters())
+}
+
+pub fn cluster(id: &str) -> String {
+    under(&route::CLUSTER.replace("{id}", &crate::list::percent(id)))
 }
 
 pub fn workspaces() -> String {

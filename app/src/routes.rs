@@ -9,8 +9,11 @@ use leptos_router::{
 use crate::{
     audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
-    fleet::watched::pages::{
-        ClusterEventsPage, ClusterNodesPage, ClusterPodsPage, ClusterWorkloadsPage,
+    fleet::{
+        pages::{ClusterPage, ClustersPage, NewClusterPage},
+        watched::pages::{
+            ClusterEventsPage, ClusterNodesPage, ClusterPodsPage, ClusterWorkloadsPage,
+        },
     },
     home::pages::HomePage,
     identity::pages::{
@@ -43,6 +46,7 @@ pub fn App() -> impl IntoView {
     let own_keys = (StaticSegment("account"), StaticSegment("keys"));
     let workspaces = (settings, StaticSegment("workspaces"));
     let of_cluster = |list| (StaticSegment("clusters"), ParamSegment("id"), StaticSegment(list));
+    let clusters = StaticSegment("clusters");
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -54,6 +58,9 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
                 <Route path=runbook view=RunbookPage ssr=mode.clone() />
+                <Route path=clusters view=ClustersPage ssr=mode.clone() />
+                <Route path=(clusters, StaticSegment("new")) view=NewClusterPage ssr=mode.clone() />
+                <Route path=(clusters, ParamSegment("id")) view=ClusterPage ssr=mode.clone() />
                 <Route path=audit view=AuditPage ssr=mode.clone() />
                 <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=people view=PeoplePage ssr=mode.clone() />

@@ -20,8 +20,7 @@ use crate::{
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
     fleet::{
-        Clients,
-        clients::Own,
+        self, Clients, FleetService,
         watch::{FeedNotices, Watches},
         watched::WatchedService,
     },
@@ -73,8 +72,6 @@ pub struct Console {
     /// What needs a human, from each domain that has something to say.
     pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
-    /// The only maker of kube clients.
-    pub clients: Clients,
     /// What goes on in clusters, and how people see it.
     pub watches: Watches,
     pub watched: Arc<WatchedService>,
@@ -83,6 +80,7 @@ pub struct Console {
     /// People, grants and keys.
     pub admin: Arc<Admin>,
     pub workspaces: Arc<WorkspacesService>,
+    pub fleet: Arc<FleetService>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -141,22 +139,25 @@ impl Console {
             rights,
             accounts: Arc::new(accounts),
         };
+        let fleet = fleet_service(&db, &vault, &rng, &egress, &gate);
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
-        let operations = operations(&config, &db, &rng, &egress, &feed, &gate);
+        let operations = operations(&config, &db, &vault, &rng, &egress, &feed, &gate);
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
-        let system = identity::system(Arc::clone(&gate));
-        let clients =
-            Clients::new(db.clone(), vault.clone(), egress.clone(), system, Own::default());
         let watches = Watches::new(
-            Arc::new(clients.clone()),
+            Arc::new(fleet.clients.clone()),
             Arc::new(FeedNotices(feed.clone())),
             clock.clone(),
             rng.clone(),
         );
+        let of_watches = watches.clone();
+        fleet.clients.when_forgotten(move |cluster| of_watches.forget(cluster));
         let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
-        let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
+        let home = HomeService::new(
+            clock.clone(),
+            vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
+        );
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
@@ -170,12 +171,12 @@ impl Console {
             operations,
             home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
-            clients,
             watches,
             watched: Arc::new(watched),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
+            fleet,
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
@@ -237,6 +238,9 @@ impl Console {
             let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
             async move { Ok(resealer.run(stop).await?) }
         });
+        self.tasks.spawn("fleet.expiry", FLEET_EXPIRY, move |stop| async move {
+            Ok(self.fleet.warn(stop).await?)
+        });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -281,7 +285,12 @@ const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and 
 
 /// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
 pub const KEY_USES: KeyUses = KeyUses {
-    sealed: &[identity::oidc::SEALED_TOKENS, identity::oidc::SEALED_FLOWS],
+    sealed: &[
+        identity::oidc::SEALED_TOKENS,
+        identity::oidc::SEALED_FLOWS,
+        fleet::store::credentials::SEALED,
+        fleet::store::drafts::SEALED,
+    ],
     naming: &[
         NamingColumn { table: "audit_log", column: "hash_key" },
         NamingColumn { table: "audit_heads", column: "key_id" },
@@ -291,6 +300,9 @@ pub const KEY_USES: KeyUses = KeyUses {
 
 const VAULT_RESEAL: &str =
     "Hourly, seals again under the active key what older keys of the ring have sealed.";
+
+const FLEET_EXPIRY: &str =
+    "Hourly, tells once of each credential of a cluster that ends within seven days.";
 
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
@@ -323,6 +335,19 @@ impl FromRef<&'static Console> for StreamState {
     }
 }
 
+fn fleet_service(
+    db: &Db,
+    vault: &Vault,
+    rng: &Rng,
+    egress: &Egress,
+    gate: &Arc<dyn Gate>,
+) -> Arc<FleetService> {
+    let system = identity::system(Arc::clone(gate));
+    let own = fleet::clients::Own::default();
+    let clients = Clients::new(db.clone(), vault.clone(), egress.clone(), system, own);
+    Arc::new(FleetService::new(db.clone(), vault.clone(), rng.clone(), clients))
+}
+
 fn rights(config: &Config, db: &Db) -> RightsBook {
     let grants = config.oidc_grants.iter().map(|grant| (grant.group.clone(), grant.role));
     RightsBook::new(db.clone(), grants.collect())
@@ -332,6 +357,7 @@ fn rights(config: &Config, db: &Db) -> RightsBook {
 fn operations(
     config: &Config,
     db: &Db,
+    vault: &Vault,
     rng: &Rng,
     egress: &Egress,
     feed: &Feed,
@@ -349,6 +375,7 @@ fn operations(
     let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
     let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
     let catalog = audit::operations::verify::register(catalog, db);
+    let catalog = fleet::operations::reseal::register(catalog, db, vault, KEY_USES.sealed);
     let zone = &config.schedule_time_zone;
     let verify = audit::operations::verify::schedule(zone);
     let schedules = vec![self_check::schedule(), prune::schedule(), verify];

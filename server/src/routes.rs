@@ -5,6 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
+    fleet::forms as clusters,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
     operations::{forms, runbook_forms, view_forms},
     web::{
@@ -48,7 +49,7 @@ pub fn all() -> Routes {
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
     let routes = watched(audit(operations(sign_in(routes))));
-    workspaces(administration(settings(routes)))
+    fleet(workspaces(administration(settings(routes))))
 }
 
 /// Public, since nobody is known before; the provider's own sign-out proves itself by what it posts.
@@ -132,20 +133,18 @@ fn audit(routes: Routes) -> Routes {
 }
 
 /// What goes on in clusters. Nothing there is changed from here.
-const LOOKS_IN: Access = Needs(&[Capability::FleetView]);
-
 fn watched(routes: Routes) -> Routes {
     routes
-        .page(route::CLUSTER_NODES, LOOKS_IN)
-        .page(route::CLUSTER_PODS, LOOKS_IN)
-        .page(route::CLUSTER_WORKLOADS, LOOKS_IN)
-        .page(route::CLUSTER_EVENTS, LOOKS_IN)
-        .get(route::API_CLUSTER_NODES, LOOKS_IN, api::clusters_watched::nodes)
-        .get(route::API_CLUSTER_PODS, LOOKS_IN, api::clusters_watched::pods)
-        .get(route::API_CLUSTER_WORKLOADS, LOOKS_IN, api::clusters_watched::workloads)
-        .get(route::API_CLUSTER_EVENTS, LOOKS_IN, api::clusters_watched::events)
-        .get(route::API_CLUSTER_FINDINGS, LOOKS_IN, api::clusters_watched::findings)
-        .get(route::API_CLUSTER_OVERVIEW, LOOKS_IN, api::clusters_watched::overview)
+        .page(route::CLUSTER_NODES, FLEET)
+        .page(route::CLUSTER_PODS, FLEET)
+        .page(route::CLUSTER_WORKLOADS, FLEET)
+        .page(route::CLUSTER_EVENTS, FLEET)
+        .get(route::API_CLUSTER_NODES, FLEET, api::clusters_watched::nodes)
+        .get(route::API_CLUSTER_PODS, FLEET, api::clusters_watched::pods)
+        .get(route::API_CLUSTER_WORKLOADS, FLEET, api::clusters_watched::workloads)
+        .get(route::API_CLUSTER_EVENTS, FLEET, api::clusters_watched::events)
+        .get(route::API_CLUSTER_FINDINGS, FLEET, api::clusters_watched::findings)
+        .get(route::API_CLUSTER_OVERVIEW, FLEET, api::clusters_watched::overview)
 }
 
 fn settings(routes: Routes) -> Routes {
@@ -200,4 +199,34 @@ fn workspaces(routes: Routes) -> Routes {
         .get(route::API_TENANT, SEES, api::workspaces::tenants_get)
         .patch(route::API_TENANT, CHANGES, api::workspaces::tenants_rename)
         .delete(route::API_TENANT, CHANGES, api::workspaces::tenants_archive)
+}
+
+/// Whoever may look at clusters.
+const FLEET: Access = Needs(&[Capability::FleetView]);
+/// Whoever keeps them also sees them.
+const KEEPS_FLEET: Access = Needs(&[Capability::FleetView, Capability::FleetManage]);
+
+fn fleet(routes: Routes) -> Routes {
+    routes
+        .page(route::CLUSTERS, FLEET)
+        .page(route::CLUSTER_NEW, KEEPS_FLEET)
+        .post(route::CLUSTER_NEW, KEEPS_FLEET, clusters::register)
+        .page(route::CLUSTER, FLEET)
+        .post(route::CLUSTER, KEEPS_FLEET, clusters::cluster_page)
+        .post(route::API_CLUSTERS_IMPORT, KEEPS_FLEET, api::clusters::import)
+        .get(route::API_CLUSTERS, FLEET, api::clusters::list)
+        .post(route::API_CLUSTERS, KEEPS_FLEET, api::clusters::create)
+        .get(route::API_CLUSTER, FLEET, api::clusters::get)
+        .patch(route::API_CLUSTER, KEEPS_FLEET, api::clusters::change)
+        .delete(route::API_CLUSTER, KEEPS_FLEET, api::clusters::remove)
+        .get(route::API_CLUSTER_BY_NAME, FLEET, api::clusters::get_by_name)
+        .get(route::API_CLUSTER_STATUS, FLEET, api::clusters::status)
+        .post(route::API_CLUSTER_REFRESH, KEEPS_FLEET, api::clusters::refresh)
+        .get(route::API_CLUSTER_CREDENTIALS, FLEET, api::clusters::credential)
+        .put(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::store_credential)
+        .delete(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::remove_credential)
+        .post(route::API_CLUSTER_VALIDATE, KEEPS_FLEET, api::clusters::validate)
+        .get(route::API_FLEET_SUMMARY, FLEET, api::clusters::summary)
+        .get(route::API_FLEET_HEALTH, FLEET, api::clusters::health)
+        .get(route::API_FLEET_CAPABILITIES, FLEET, api::clusters::capabilities)
 }

@@ -2,6 +2,7 @@
 //! about it, generated from the types that it sends.
 
 pub mod audit;
+pub mod clusters;
 pub mod clusters_watched;
 pub mod follow;
 pub mod grants;

@@ -29,8 +29,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, clusters_watched, follow, grants, home, keys, lists, operations, people, runbooks,
-    saved_views, session, triage, workers, workspaces as places,
+    audit, clusters, clusters_watched, follow, grants, home, keys, lists, operations, people,
+    runbooks, saved_views, session, triage, workers, workspaces as places,
 };
 use crate::{
     version::Version,
@@ -59,6 +59,10 @@ use crate::{
         people::list, people::get, people::add, people::change, people::link, people::end_session,
         grants::list, grants::configured, grants::add, grants::remove,
         keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
+        clusters::list, clusters::create, clusters::import, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
+        clusters::status, clusters::refresh, clusters::credential, clusters::store_credential,
+        clusters::remove_credential, clusters::validate, clusters::summary, clusters::health,
+        clusters::capabilities,
         places::list, places::get, places::create, places::rename, places::archive,
         places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
         places::tenants_archive,
@@ -76,6 +80,8 @@ use crate::{
         (name = "people", description = "Who may sign in, and where they are signed in"),
         (name = "grants", description = "Who has which role, and where"),
         (name = "keys", description = "What machines sign in with"),
+        (name = "clusters", description = "What is registered, how it fares, what opens it"),
+        (name = "fleet", description = "All clusters in figures"),
         (name = "workspaces", description = "Whose everything is"),
         (name = "tenants", description = "Parts of a workspace"),
         (name = "identity", description = "Who asks, and what they may do"),
@@ -111,6 +117,7 @@ const LISTS: &[(&str, &[Filter])] = &[
     (paths::route::API_STUCK, filters::STUCK_FILTERS),
     (paths::route::API_OPERATION_COUNTS, filters::COUNT_FILTERS),
     (paths::route::API_SAVED_VIEWS, SAVED_VIEW_FILTERS),
+    (paths::route::API_CLUSTERS, app::fleet::model::FILTERS),
     (paths::route::API_AUDIT, AUDIT),
     (paths::route::API_AUDIT_EXPORT, AUDIT),
     (paths::route::API_PEOPLE, PEOPLE_FILTERS),

@@ -4,11 +4,13 @@
 mod audit;
 mod keys;
 mod migrate;
+mod rbac;
 mod serve;
 mod work;
 
 pub use audit::verify as audit_verify;
 pub use keys::{list_keys, new_key, retire_key, rotate_key};
 pub use migrate::migrate;
+pub use rbac::print_rbac;
 pub use serve::serve;
 pub use work::work;

@@ -55,7 +55,35 @@ pub fn command() -> Command {
                 .arg(check),
         )
         .subcommand(audit())
+        .subcommand(rbac())
         .subcommand(keys())
+}
+
+/// A name that may stand in a manifest as it is.
+fn dns_label(text: &str) -> Result<String, String> {
+    let good = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("letters a to z, digits and - are taken".to_owned())
+    }
+}
+
+fn rbac() -> Command {
+    let name = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(dns_label).help(help)
+    };
+    Command::new("rbac")
+        .about("Print the least that the console needs to be allowed in a cluster, for kubectl apply -f -")
+        .arg(name("namespace", "NAMESPACE", "Where the service account is made [default: quarterdeck]"))
+        .arg(name("name", "NAME", "Of account, role and binding [default: quarterdeck-viewer]"))
+        .arg(
+            name("observe", "NAMESPACE", "Also reach the services of this namespace through the API server; may be repeated")
+                .action(ArgAction::Append),
+        )
 }
 
 fn keys() -> Command {

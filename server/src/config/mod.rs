@@ -29,12 +29,23 @@ use crate::vault::KeyRing;
 pub enum Command {
     Serve(Box<Config>),
     Work(Box<Config>),
-    Migrate { config: Box<Config>, check: bool },
-    AuditVerify { config: Box<Config>, ask: AuditAsk },
+    Migrate {
+        config: Box<Config>,
+        check: bool,
+    },
+    AuditVerify {
+        config: Box<Config>,
+        ask: AuditAsk,
+    },
     NewKey,
+    /// Needs no configuration either.
+    Rbac(crate::fleet::rbac::Ask),
     ListKeys(Box<Config>),
     RotateKey(Box<Config>),
-    RetireKey { config: Box<Config>, id: String },
+    RetireKey {
+        config: Box<Config>,
+        id: String,
+    },
 }
 
 /// Which part of the audit chain to verify, and against what.

@@ -266,6 +266,9 @@ pub fn read(
     let matches = command().try_get_matches_from(args)?;
     // A global argument is known to the innermost subcommand, wherever it was written.
     let (name, inner) = matches.subcommand().unwrap_or(("serve", &matches));
+    if name == "rbac" {
+        return Ok(Command::Rbac(rbac_ask(inner)));
+    }
     let (name, inner) = match (name, inner.subcommand()) {
         // Needs no configuration, and makes what a configuration may lack.
         ("keys", Some(("new", _))) => return Ok(Command::NewKey),
@@ -289,6 +292,16 @@ pub fn read(
         },
         _ => Command::Serve(config),
     })
+}
+
+fn rbac_ask(matches: &ArgMatches) -> crate::fleet::rbac::Ask {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let usual = crate::fleet::rbac::Ask::default();
+    crate::fleet::rbac::Ask {
+        namespace: text("namespace").unwrap_or(usual.namespace),
+        name: text("name").unwrap_or(usual.name),
+        observe: matches.get_many::<String>("observe").into_iter().flatten().cloned().collect(),
+    }
 }
 
 fn audit_ask(matches: &ArgMatches) -> AuditAsk {

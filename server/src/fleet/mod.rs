@@ -13,8 +13,16 @@ pub mod checks;
 pub mod clients;
 pub mod credentials;
 pub mod error;
+mod expiry;
+pub mod forms;
 pub mod kubeconfig;
 mod oidc;
+pub mod operations;
+pub mod preflight;
+pub mod rbac;
+mod registration;
+mod registry;
+mod rotation;
 pub mod store;
 mod tls;
 mod tokens;
@@ -23,3 +31,19 @@ pub mod watched;
 
 pub use clients::{Clients, ClusterClient, Purpose};
 pub use error::FleetError;
+
+use crate::{clock::Rng, store::Db, vault::Vault};
+
+/// The domain, ready to serve.
+pub struct FleetService {
+    pub(crate) db: Db,
+    pub(crate) vault: Vault,
+    pub(crate) rng: Rng,
+    pub clients: Clients,
+}
+
+impl FleetService {
+    pub fn new(db: Db, vault: Vault, rng: Rng, clients: Clients) -> Self {
+        Self { db, vault, rng, clients }
+    }
+}

@@ -274,6 +274,10 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(workspaces);
     let watched: Arc<dyn app::fleet::watched::Watched> = Arc::clone(&console.watched) as _;
     provide_context(watched);
+    let clusters: Arc<dyn app::fleet::Clusters> = Arc::clone(&console.fleet) as _;
+    provide_context(clusters);
+    let registrations: Arc<dyn app::fleet::Registrations> = Arc::clone(&console.fleet) as _;
+    provide_context(registrations);
     let charts: Arc<dyn app::ui::chart::Charts> = Arc::new(chart::Plotters);
     provide_context(charts);
 }
