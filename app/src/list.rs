@@ -346,6 +346,23 @@ pub struct Page<T> {
     pub searched: Option<Searched>,
 }
 
+impl<T> Page<T> {
+    /// The same page of something else.
+    pub fn map<U>(self, draw: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(draw).collect(),
+            total: self.total,
+            total_capped: self.total_capped,
+            page: self.page,
+            page_size: self.page_size,
+            total_pages: self.total_pages,
+            next_cursor: self.next_cursor,
+            previous_cursor: self.previous_cursor,
+            searched: self.searched,
+        }
+    }
+}
+
 /// Nothing, of nothing.
 impl<T> Default for Page<T> {
     fn default() -> Self {

@@ -64,6 +64,7 @@ pub mod route {
     pub const CLUSTER: &str = "/clusters/{id}";
     pub const API_CLUSTERS: &str = "/api/v1/clusters";
     pub const API_CLUSTER: &str = "/api/v1/clusters/{id}";
+    pub const API_CLUSTERS_IMPORT: &str = "/api/v1/clusters/import";
     pub const API_CLUSTER_BY_NAME: &str = "/api/v1/clusters/by-name/{name}";
     pub const API_CLUSTER_STATUS: &str = "/api/v1/clusters/{id}/status";
     pub const API_CLUSTER_REFRESH: &str = "/api/v1/clusters/{id}/refresh";
@@ -99,12 +100,42 @@ pub mod route {
     pub const API_RUNBOOK: &str = "/api/v1/runbooks/{type}";
     pub const API_RUNBOOK_VERSIONS: &str = "/api/v1/runbooks/{type}/versions";
     pub const API_OPERATION_WORKERS: &str = "/api/v1/operations/workers";
+    pub const CLUSTER_NODES: &str = "/clusters/{id}/nodes";
+    pub const CLUSTER_PODS: &str = "/clusters/{id}/pods";
+    pub const CLUSTER_WORKLOADS: &str = "/clusters/{id}/workloads";
+    pub const CLUSTER_EVENTS: &str = "/clusters/{id}/events";
+    pub const API_CLUSTER_NODES: &str = "/api/v1/clusters/{id}/nodes";
+    pub const API_CLUSTER_PODS: &str = "/api/v1/clusters/{id}/pods";
+    pub const API_CLUSTER_WORKLOADS: &str = "/api/v1/clusters/{id}/workloads";
+    pub const API_CLUSTER_EVENTS: &str = "/api/v1/clusters/{id}/events";
+    pub const API_CLUSTER_FINDINGS: &str = "/api/v1/clusters/{id}/findings";
+    pub const API_CLUSTER_OVERVIEW: &str = "/api/v1/clusters/{id}/overview";
     pub const OPENAPI: &str = "/api/openapi.json";
     pub const SCHEMA: &str = "/api/schemas/{file}";
 }
 
 pub fn home() -> String {
     under(route::HOME)
+}
+
+pub fn clusters() -> String {
+    under("/clusters")
+}
+
+pub fn cluster(id: &str) -> String {
+    under(&format!("/clusters/{id}"))
+}
+
+/// One of a cluster's lists: `nodes`, `pods`, `workloads`, `events`.
+pub fn cluster_list(id: &str, list: &str) -> String {
+    format!("{}/{list}", cluster(id))
+}
+
+pub fn cluster_list_where(id: &str, list: &str, query: &crate::list::ListQuery) -> String {
+    match query.to_query_string() {
+        query if query.is_empty() => cluster_list(id, list),
+        query => format!("{}?{query}", cluster_list(id, list)),
+    }
 }
 
 pub fn runs() -> String {
@@ -250,6 +281,21 @@ pub fn clusters() -> String {
 /// Where a cluster is registered.
 pub fn cluster_new() -> String {
     under(route::CLUSTER_NEW)
+}
+
+/// The same with one of the ways to say what opens it.
+pub fn cluster_new_by(way: &str) -> String {
+    format!("{}?by={way}", cluster_new())
+}
+
+/// A registration that is looked at and not decided yet.
+pub fn cluster_draft(draft: &str) -> String {
+    format!("{}?draft={}", cluster_new(), crate::list::percent(draft))
+}
+
+/// All clusters, a tile each.
+pub fn clusters_as_grid() -> String {
+    format!("{}?view=grid", clusters())
 }
 
 pub fn cluster(id: &str) -> String {

@@ -117,6 +117,14 @@ saved! {
     CancelRequested = "cancel-requested", "Its worker was asked to end it. This page shows when it has.";
     OperationEnded = "operation-ended", "The operation was ended without its worker.";
     Investigated = "investigated", "Marked as investigated.";
+    ClusterRegistered = "cluster-registered", "The cluster was registered. It is being looked at.";
+    ClustersImported = "clusters-imported", "The clusters were registered. They are being looked at.";
+    ClusterChanged = "cluster-changed", "The settings were saved.";
+    ClusterDue = "cluster-due", "It is looked at as soon as can be.";
+    ClusterRemoved = "cluster-removed", "The cluster was removed, and what opened it was erased.";
+    CredentialStored = "credential-stored", "The credential was stored; from now on it is used.";
+    CredentialChecked = "credential-checked", "The credential was checked; what it is worth stands below.";
+    CredentialRemoved = "credential-removed", "The credential was erased.";
 }
 
 /// A form that is drawn again with what was typed, and was not refused: a preview.

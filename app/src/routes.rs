@@ -9,6 +9,12 @@ use leptos_router::{
 use crate::{
     audit::pages::{AuditEntryPage, AuditPage},
     error::{ApiError, Thing},
+    fleet::{
+        pages::{ClusterPage, ClustersPage, NewClusterPage},
+        watched::pages::{
+            ClusterEventsPage, ClusterNodesPage, ClusterPodsPage, ClusterWorkloadsPage,
+        },
+    },
     home::pages::HomePage,
     identity::pages::{
         AccountPage, GrantsPage, KeysPage, OwnKeysPage, PeoplePage, PersonPage, SignInPage,
@@ -39,6 +45,8 @@ pub fn App() -> impl IntoView {
     let (grants, keys) = ((settings, StaticSegment("grants")), (settings, StaticSegment("keys")));
     let own_keys = (StaticSegment("account"), StaticSegment("keys"));
     let workspaces = (settings, StaticSegment("workspaces"));
+    let clusters = StaticSegment("clusters");
+    let of_cluster = |list| (clusters, ParamSegment("id"), StaticSegment(list));
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>
@@ -50,6 +58,9 @@ pub fn App() -> impl IntoView {
                 <Route path=(system, ops, runs, ParamSegment("id")) view=RunPage ssr=mode.clone() />
                 <Route path=(system, ops, runbooks) view=RunbooksPage ssr=mode.clone() />
                 <Route path=runbook view=RunbookPage ssr=mode.clone() />
+                <Route path=clusters view=ClustersPage ssr=mode.clone() />
+                <Route path=(clusters, StaticSegment("new")) view=NewClusterPage ssr=mode.clone() />
+                <Route path=(clusters, ParamSegment("id")) view=ClusterPage ssr=mode.clone() />
                 <Route path=audit view=AuditPage ssr=mode.clone() />
                 <Route path=(audit, ParamSegment("seq")) view=AuditEntryPage ssr=mode.clone() />
                 <Route path=people view=PeoplePage ssr=mode.clone() />
@@ -58,6 +69,10 @@ pub fn App() -> impl IntoView {
                 <Route path=keys view=KeysPage ssr=mode.clone() />
                 <Route path=own_keys view=OwnKeysPage ssr=mode.clone() />
                 <Route path=workspaces view=WorkspacesPage ssr=mode.clone() />
+                <Route path=of_cluster("nodes") view=ClusterNodesPage ssr=mode.clone() />
+                <Route path=of_cluster("pods") view=ClusterPodsPage ssr=mode.clone() />
+                <Route path=of_cluster("workloads") view=ClusterWorkloadsPage ssr=mode.clone() />
+                <Route path=of_cluster("events") view=ClusterEventsPage ssr=mode.clone() />
                 <Route path=tasks view=TasksPage ssr=mode.clone() />
                 <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("welcome") view=WelcomePage ssr=mode.clone() />

@@ -19,7 +19,11 @@ use crate::{
     config::Config,
     egress::{Egress, EgressConfig, Scope},
     events::{Feed, StreamState},
-    fleet::{self, Clients, FleetService},
+    fleet::{
+        self, Clients, FleetService,
+        watch::{FeedNotices, Watches},
+        watched::WatchedService,
+    },
     home::HomeService,
     identity::{
         self, AuditedGate, Callers,
@@ -68,6 +72,9 @@ pub struct Console {
     /// What needs a human, from each domain that has something to say.
     pub home: Arc<HomeService>,
     pub audit: Arc<AuditService>,
+    /// What goes on in clusters, and how people see it.
+    pub watches: Watches,
+    pub watched: Arc<WatchedService>,
     /// Refused requests of nobody, until they are written.
     pub strangers: Arc<Strangers>,
     /// People, grants and keys.
@@ -132,13 +139,23 @@ impl Console {
             rights,
             accounts: Arc::new(accounts),
         };
-        let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
-        let operations = operations(&config, &db, &rng, &egress, &feed, &gate);
         let fleet = fleet_service(&db, &vault, &rng, &egress, &gate);
+        let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
+        let operations = operations(&config, &db, &vault, &rng, &egress, &feed, &gate);
         let metrics = upkeep::metrics(&db, &feed, &operations);
         let operations = Arc::new(operations);
         api::openapi::describe_inputs(operations.described());
-        let home = HomeService::new(clock.clone(), vec![Arc::clone(&operations) as _]);
+        let watches = Watches::new(
+            Arc::new(fleet.clients.clone()),
+            Arc::new(FeedNotices(feed.clone())),
+            clock.clone(),
+            rng.clone(),
+        );
+        let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
+        let home = HomeService::new(
+            clock.clone(),
+            vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
+        );
         let readiness = Readiness::new(clock.clone());
         register_readiness(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
@@ -152,6 +169,8 @@ impl Console {
             operations,
             home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
+            watches,
+            watched: Arc::new(watched),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
@@ -195,6 +214,9 @@ impl Console {
         self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
             Ok(self.epochs.run(stop).await?)
         });
+        self.tasks.spawn("fleet.watches", FLEET_WATCHES, move |stop| async move {
+            self.watches.run(stop).await
+        });
         if self.config.read_only {
             // Each of the others writes.
             return;
@@ -213,6 +235,9 @@ impl Console {
             let (vault, db) = (self.vault.clone(), self.db.clone());
             let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
             async move { Ok(resealer.run(stop).await?) }
+        });
+        self.tasks.spawn("fleet.expiry", FLEET_EXPIRY, move |stop| async move {
+            Ok(self.fleet.warn(stop).await?)
         });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
@@ -246,6 +271,9 @@ impl Console {
     }
 }
 
+const FLEET_WATCHES: &str =
+    "Follows what goes on in the clusters that somebody looks at, and tells their open pages.";
+
 const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
 
 const IDENTITY_EPOCHS: &str =
@@ -270,6 +298,9 @@ pub const KEY_USES: KeyUses = KeyUses {
 
 const VAULT_RESEAL: &str =
     "Hourly, seals again under the active key what older keys of the ring have sealed.";
+
+const FLEET_EXPIRY: &str =
+    "Hourly, tells once of each credential of a cluster that ends within seven days.";
 
 const AUDIT_HEAD: &str =
     "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
@@ -324,6 +355,7 @@ fn rights(config: &Config, db: &Db) -> RightsBook {
 fn operations(
     config: &Config,
     db: &Db,
+    vault: &Vault,
     rng: &Rng,
     egress: &Egress,
     feed: &Feed,
@@ -341,6 +373,7 @@ fn operations(
     let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
     let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
     let catalog = audit::operations::verify::register(catalog, db);
+    let catalog = fleet::operations::reseal::register(catalog, db, vault, KEY_USES.sealed);
     let zone = &config.schedule_time_zone;
     let verify = audit::operations::verify::schedule(zone);
     let schedules = vec![self_check::schedule(), prune::schedule(), verify];

@@ -33,6 +33,10 @@ fn main() -> ExitCode {
             cli::new_key();
             Ok(true)
         }
+        config::Command::Rbac(ask) => {
+            cli::print_rbac(&ask);
+            Ok(true)
+        }
         config::Command::ListKeys(config) => runtime.block_on(cli::list_keys(&config)),
         config::Command::RotateKey(config) => cli::rotate_key(&config).map(|()| true),
         config::Command::RetireKey { config, id } => {

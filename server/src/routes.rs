@@ -5,6 +5,7 @@ use app::{identity::Capability, paths::route};
 
 use crate::{
     api, events,
+    fleet::forms as clusters,
     identity::{admin::forms as admin, forms as identity, oidc::routes as oidc},
     operations::{forms, runbook_forms, view_forms},
     web::{
@@ -47,7 +48,7 @@ pub fn all() -> Routes {
         .get(route::EVENTS_STREAM, SignedIn, events::stream)
         .get(route::OPENAPI, SignedIn, api::openapi::document)
         .get(route::SCHEMA, SignedIn, api::schemas::one);
-    let routes = audit(operations(sign_in(routes)));
+    let routes = watched(audit(operations(sign_in(routes))));
     fleet(workspaces(administration(settings(routes))))
 }
 
@@ -131,6 +132,23 @@ fn audit(routes: Routes) -> Routes {
         .get(route::API_AUDIT_EXPORT, AUDIT, api::audit::export)
 }
 
+/// What goes on in clusters. Nothing there is changed from here.
+const LOOKS_IN: Access = Needs(&[Capability::FleetView]);
+
+fn watched(routes: Routes) -> Routes {
+    routes
+        .page(route::CLUSTER_NODES, LOOKS_IN)
+        .page(route::CLUSTER_PODS, LOOKS_IN)
+        .page(route::CLUSTER_WORKLOADS, LOOKS_IN)
+        .page(route::CLUSTER_EVENTS, LOOKS_IN)
+        .get(route::API_CLUSTER_NODES, LOOKS_IN, api::clusters_watched::nodes)
+        .get(route::API_CLUSTER_PODS, LOOKS_IN, api::clusters_watched::pods)
+        .get(route::API_CLUSTER_WORKLOADS, LOOKS_IN, api::clusters_watched::workloads)
+        .get(route::API_CLUSTER_EVENTS, LOOKS_IN, api::clusters_watched::events)
+        .get(route::API_CLUSTER_FINDINGS, LOOKS_IN, api::clusters_watched::findings)
+        .get(route::API_CLUSTER_OVERVIEW, LOOKS_IN, api::clusters_watched::overview)
+}
+
 fn settings(routes: Routes) -> Routes {
     routes
         // For auditors too, hence no right to change settings: it shows how this process fares.
@@ -192,6 +210,12 @@ const KEEPS_FLEET: Access = Needs(&[Capability::FleetView, Capability::FleetMana
 
 fn fleet(routes: Routes) -> Routes {
     routes
+        .page(route::CLUSTERS, FLEET)
+        .page(route::CLUSTER_NEW, KEEPS_FLEET)
+        .post(route::CLUSTER_NEW, KEEPS_FLEET, clusters::register)
+        .page(route::CLUSTER, FLEET)
+        .post(route::CLUSTER, KEEPS_FLEET, clusters::cluster_page)
+        .post(route::API_CLUSTERS_IMPORT, KEEPS_FLEET, api::clusters::import)
         .get(route::API_CLUSTERS, FLEET, api::clusters::list)
         .post(route::API_CLUSTERS, KEEPS_FLEET, api::clusters::create)
         .get(route::API_CLUSTER, FLEET, api::clusters::get)

@@ -14,6 +14,11 @@ use crate::config::{Config, LogFormat};
 pub fn start(config: &Config) {
     // The configuration has tried the filter already.
     let filter = EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // It writes the whole of an answer that it cannot read, and an answer may be a secret.
+    let filter = match "kube_client=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
     match config.log_format {

@@ -23,6 +23,9 @@ const TYPED_AS_NAME: &str = "canary-typed-as-name-0a1b2c3d4e5f6a7b8c";
 const KUBECONFIG: &str = "canary-kubeconfig-client-key-data-c4d5e6";
 const PROMPT: &str = "canary-prompt-please-restart-the-thing-ab";
 const MADE_UP_KEY: &str = "qd_canary-key-that-never-was-1234567890ab";
+const CLUSTER_TOKEN: &str = "canary-cluster-token-3f9d8e7c6b5a4f3e2d1c0b";
+const ROTATED_TOKEN: &str = "canary-rotated-cluster-token-aa11bb22cc33d";
+const THOUGHT_ABOUT: &str = "canary-token-of-a-registration-4455667788aa";
 const QUERY: &str = "canary-token-in-an-address-99887766554433";
 
 struct Planted(Vec<(&'static str, String)>);
@@ -37,6 +40,9 @@ impl Planted {
             ("kubeconfig", KUBECONFIG),
             ("prompt", PROMPT),
             ("made-up key", MADE_UP_KEY),
+            ("cluster token", CLUSTER_TOKEN),
+            ("rotated cluster token", ROTATED_TOKEN),
+            ("token of a registration", THOUGHT_ABOUT),
             ("token in an address", QUERY),
         ];
         Self(known.into_iter().map(|(what, secret)| (what, secret.to_owned())).collect())
@@ -144,6 +150,57 @@ fn plant_texts(serving: &Serving, planted: &Planted) {
     }
 }
 
+/// What opens clusters: stored, replaced, refused, and typed into a registration that nobody decides.
+fn plant_clusters(serving: &Serving, planted: &Planted, session: &str) {
+    let key = format!("{JSON}X-API-Key: {}\r\n", serving.key);
+    let token = |token: &str| format!(r#"{{"auth_type":"SERVICE_ACCOUNT","token":"{token}"}}"#);
+    let nowhere = "https://127.0.0.1:9";
+    let new = format!(
+        r#"{{"name":"canary","api_server_url":"{nowhere}","credentials":{}}}"#,
+        token(CLUSTER_TOKEN)
+    );
+    let made = request(serving, "POST /api/v1/clusters", &key, &new);
+    assert!(made.starts_with("HTTP/1.1 201"), "{made}");
+    planted.search("a registered cluster", made.as_bytes());
+    let id = made.split(r#""id":""#).nth(1).and_then(|rest| rest.split('"').next());
+    let id = id.expect("an id").to_owned();
+    let credentials = format!("/api/v1/clusters/{id}/credentials");
+    let rotated = request(serving, &format!("PUT {credentials}"), &key, &token(ROTATED_TOKEN));
+    assert!(rotated.starts_with("HTTP/1.1 200"), "{rotated}");
+    let checked = request(serving, &format!("POST {credentials}/validate"), &key, "");
+    assert!(checked.starts_with("HTTP/1.1 200"), "{checked}");
+    for path in [credentials.clone(), format!("/api/v1/clusters/{id}"), format!("/clusters/{id}")] {
+        let read = request(serving, &format!("GET {path}"), &key, "");
+        assert!(read.starts_with("HTTP/1.1 200"), "{path}: {read}");
+        planted.search(&path, read.as_bytes());
+    }
+    for odd in [
+        format!(r#"{{"auth_type":"KUBECONFIG","kubeconfig":"{KUBECONFIG}"}}"#),
+        format!(r#"{{"auth_type":"SERVICE_ACCOUNT","token":"{CLUSTER_TOKEN} {PROMPT}"}}"#),
+        format!(r#"{{"auth_type":"{CLUSTER_TOKEN}"}}"#),
+        format!(r#"{{"auth_type":"KUBECONFIG","token":"{CLUSTER_TOKEN}"}}"#),
+    ] {
+        let refused = request(serving, &format!("PUT {credentials}"), &key, &odd);
+        assert!(refused.starts_with("HTTP/1.1 4"), "{refused}");
+        planted.search("a refused credential", refused.as_bytes());
+    }
+    let with_session = format!("{FORM}Cookie: qd_session={session}\r\n");
+    let facts = "cluster_type=SPOKE&environment=LAB";
+    let form = format!(
+        "do=check&by=token&name=thought&api_server_url={nowhere}&token={THOUGHT_ABOUT}&{facts}"
+    );
+    let looked = request(serving, "POST /clusters/new", &with_session, &form);
+    assert!(looked.starts_with("HTTP/1.1 303"), "{looked}");
+    let draft = looked.lines().find_map(|line| line.strip_prefix("location: "));
+    let page = request(serving, &format!("GET {}", draft.expect("a draft")), &with_session, "");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    planted.search("a registration", page.as_bytes());
+    let form = format!("do=check&by=token&name=X&api_server_url=h&token={THOUGHT_ABOUT}&{facts}");
+    let refused = request(serving, "POST /clusters/new", &with_session, &form);
+    assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
+    planted.search("a refused registration", refused.as_bytes());
+}
+
 /// Every address that is read, as the admin: with the key, and with the session as a browser.
 fn crawl(serving: &Serving, planted: &Planted, session: &str) {
     let with_key = format!("Authorization: Bearer {}\r\n", serving.key);
@@ -212,6 +269,7 @@ fn no_secret_leaves_the_console_nor_stays_behind_in_it() {
     let started = request(&second, "POST /api/v1/operations", &with_key, run);
     assert!(started.starts_with("HTTP/1.1 20"), "{started}");
     planted.search("a run", wait_for_run("1").as_bytes());
+    plant_clusters(&second, &planted, &session);
     crawl(&second, &planted, &session);
     let metrics = process_kit::ask(second.metrics, "GET /metrics");
     planted.search("the metrics", metrics.as_bytes());

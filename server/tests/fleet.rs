@@ -3,12 +3,20 @@
 
 mod web_kit;
 
+use app::{
+    fleet::{Clusters as _, Manage},
+    identity::permit,
+};
 use axum::{body::Body, extract::Request};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::StatusCode;
 use serde_json::{Value, json};
 use server::{
-    clock::Clock,
-    store::{Dialect, Sql, testing},
+    clock::{Clock, Rng},
+    egress::{Egress, EgressConfig},
+    fleet::{Clients, FleetService, clients::Own},
+    store::{Db, Fault, Faults, Sql, testing},
+    vault::Vault,
 };
 use web_kit::{Answer, Kit, Who};
 
@@ -334,13 +342,245 @@ async fn a_cluster_of_another_workspace_is_not_there() {
         )
         .await;
     assert_eq!(made.json()["workspace_id"], 7, "{}", made.text());
+    // What belongs to the console itself is not theirs to use.
+    let own = json!({ "name": "own", "transport": "in_cluster" });
+    assert_eq!(kit.json_as(&theirs, "/api/v1/clusters", own).await.status.as_u16(), 403);
+    let refers = json!({ "name": "refers", "api_server_url": nowhere(), "credentials":
+        { "auth_type": "SERVICE_ACCOUNT", "service_account_token_secret_ref": "quarterdeck/other" } });
+    assert_eq!(kit.json_as(&theirs, "/api/v1/clusters", refers).await.status.as_u16(), 403);
     let foreign = json!({ "name": "foreign", "api_server_url": nowhere(), "workspace_id": 1 });
     assert_eq!(kit.json_as(&theirs, "/api/v1/clusters", foreign).await.status.as_u16(), 404);
 }
 
+/// A registration that fails at any statement leaves nothing, or is there as a whole, with its audit row.
 #[tokio::test]
-async fn the_engines_are_both_there() {
-    let dialects: Vec<Dialect> =
-        testing::engines().await.iter().map(|engine| engine.db.dialect()).collect();
-    assert!(dialects.contains(&Dialect::Sqlite));
+async fn a_registration_is_whole_or_not_there_at_whatever_statement_it_fails() {
+    for engine in testing::engines().await {
+        let mut at = 1;
+        loop {
+            let faults = Faults::none();
+            let db = engine.with_faults(&faults).await;
+            let service = service(&db);
+            let permit = permit::<Manage>(&testing::admin()).await.expect("a permit");
+            let name = format!("attempt-{at}");
+            let new = json!({ "name": name, "api_server_url": nowhere(), "credentials": token() });
+            faults.add(at, Fault::LoseAnswer);
+            let before = faults.seen();
+            let done =
+                service.create(&permit, serde_json::from_value(new).expect("its shape")).await;
+            let used = faults.seen() - before;
+            let count = async |sql: Sql| {
+                let row = engine.db.fetch_one(sql).await.expect("a count");
+                row.i64("n").expect("a number")
+            };
+            let there = Sql::new("SELECT COUNT(*) AS n FROM clusters WHERE name = ").arg(&name);
+            let there = count(there).await;
+            let sealed = "SELECT COUNT(*) AS n FROM cluster_credentials k JOIN clusters c \
+                          ON c.id = k.cluster_id WHERE c.name = ";
+            assert_eq!(count(Sql::new(sealed).arg(&name)).await, there, "statement {at}");
+            let told = "SELECT COUNT(*) AS n FROM audit_log WHERE action = 'fleet.cluster.create' \
+                        AND target_label = ";
+            assert_eq!(count(Sql::new(told).arg(&name)).await, there, "statement {at}");
+            if done.is_ok() && used < at {
+                assert_eq!(there, 1);
+                break;
+            }
+            at += 1;
+            assert!(at < 60, "it never ends");
+        }
+        assert!(at > 5, "only {at} statements were tried");
+    }
+}
+
+fn service(db: &Db) -> FleetService {
+    let (vault, clock) = (Vault::for_tests(), db.clock().clone());
+    let egress = Egress::new(EgressConfig::default(), &clock);
+    let own = Own::default();
+    let clients = Clients::new(db.clone(), vault.clone(), egress, testing::admin(), own);
+    FleetService::new(db.clone(), vault, Rng::system(), clients)
+}
+
+/// A token that says when it ends.
+fn ending_in(days: i64) -> Value {
+    let exp = Clock::system().now().0 / 1_000_000 + days * 86_400;
+    let claims = format!(r#"{{"sub":"system:serviceaccount:a:b","exp":{exp}}}"#);
+    let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims));
+    json!({ "auth_type": "SERVICE_ACCOUNT", "token": token })
+}
+
+#[tokio::test]
+async fn a_credential_that_ends_within_a_week_is_told_of_once_and_stays_open_work() {
+    for kit in kits().await {
+        for (name, days) in [("ends-soon", 3), ("ends-later", 30), ("is-over", -1)] {
+            let new = json!({ "name": name, "api_server_url": nowhere(), "credentials": ending_in(days) });
+            let made = kit.post_json("/api/v1/clusters", new.to_string()).await;
+            assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+        }
+        let list = kit.get("/api/v1/clusters").await.json();
+        let expiry = |at: usize| list["items"][at]["credential"]["expiry"].clone();
+        assert_eq!(
+            (expiry(0), expiry(1), expiry(2)),
+            (json!("later"), json!("soon"), json!("over"))
+        );
+        assert_eq!(kit.console.fleet.warn_once().await.expect("a look"), 2);
+        assert_eq!(kit.console.fleet.warn_once().await.expect("a look"), 0, "told of already");
+        let news = "SELECT COUNT(*) AS n FROM event_outbox WHERE kind = 'CREDENTIAL_EXPIRING'";
+        assert_eq!(count(&kit, news).await, 2);
+        let work = kit.get("/api/v1/open-work").await.json();
+        let rows = work["rows"].as_array().expect("rows").iter();
+        let subjects: Vec<_> = rows
+            .filter(|row| row["source"] == "fleet")
+            .map(|row| (row["subject"].clone(), row["state"].clone()))
+            .collect();
+        assert_eq!(subjects.len(), 2, "{work}");
+        assert!(subjects.contains(&(json!("ends-soon"), json!("ends soon"))), "{subjects:?}");
+        assert!(subjects.contains(&(json!("is-over"), json!("expired"))), "{subjects:?}");
+    }
+}
+
+async fn post(kit: &Kit, path: &str, form: &[(&str, &str)]) -> Answer {
+    let body = serde_html_form::to_string(form).expect("a form");
+    let request = Request::post(path)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "same-origin");
+    kit.send(request, body).await
+}
+
+const FACTS: [(&str, &str); 2] = [("cluster_type", "SPOKE"), ("environment", "LAB")];
+
+fn contexts() -> String {
+    let here = nowhere();
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: east\ncontexts:\n\
+         - {{name: east, context: {{cluster: c, user: u}}}}\n\
+         - {{name: 'West 2', context: {{cluster: c, user: u}}}}\n\
+         - {{name: bad, context: {{cluster: c, user: x}}}}\n\
+         clusters:\n- name: c\n  cluster: {{server: '{here}'}}\n\
+         users:\n- name: u\n  user: {{token: {TOKEN}}}\n\
+         - name: x\n  user: {{exec: {{command: aws, apiVersion: v1}}}}\n"
+    )
+}
+
+#[tokio::test]
+async fn a_registration_goes_in_steps_and_shows_no_secret() {
+    let kit = Kit::new(Who::Admin).await;
+    let config = contexts();
+    let mut form = vec![("do", "check"), ("by", "kubeconfig"), ("kubeconfig", config.as_str())];
+    form.extend(FACTS);
+    let looked = post(&kit, "/clusters/new", &form).await;
+    assert_eq!(looked.status, StatusCode::SEE_OTHER, "{}", looked.text());
+    let draft = looked.header("location").to_owned();
+    let page = kit.get(&draft).await;
+    assert_eq!(page.status, StatusCode::OK);
+    for said in ["east", "West 2", "runs no programs"] {
+        assert!(page.text().contains(said), "{said}: {}", page.text());
+    }
+    assert!(!page.text().contains("canary"));
+    let id = draft.split("draft=").nth(1).expect("a draft");
+    let chosen = post(&kit, &draft, &[("do", "choose"), ("draft", id), ("context", "east")]).await;
+    assert_eq!(chosen.status, StatusCode::SEE_OTHER, "{}", chosen.text());
+    let second = chosen.header("location").to_owned();
+    let page = kit.get(&second).await;
+    assert!(page.text().contains("Nothing answers at this address"), "{}", page.text());
+    assert!(page.text().contains("kind: ClusterRole"), "the manifest is shown");
+    assert!(!page.text().contains("canary"));
+    assert_eq!(count(&kit, "SELECT COUNT(*) AS n FROM clusters").await, 0, "nothing is saved");
+    let id = second.split("draft=").nth(1).expect("a draft");
+    let made = post(&kit, &second, &[("do", "register"), ("draft", id)]).await;
+    assert_eq!(made.status, StatusCode::SEE_OTHER, "{}", made.text());
+    let cluster = made.header("location").to_owned();
+    let page = kit.get(&cluster).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    assert!(page.text().contains("east") && !page.text().contains("canary"));
+    // Decided once is decided.
+    let again = post(&kit, &second, &[("do", "register"), ("draft", id)]).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(kit.get(&second).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn several_clusters_are_taken_over_from_one_file() {
+    let kit = Kit::new(Who::Admin).await;
+    let body = json!({ "kubeconfig": contexts() });
+    let done = kit.post_json("/api/v1/clusters/import", body.to_string()).await.json();
+    let items = done["items"].as_array().expect("items");
+    let names: Vec<_> = items.iter().map(|item| item["name"].clone()).collect();
+    assert_eq!(names, ["east", "west-2"], "{done}");
+    assert!(items.iter().all(|item| item["status"] == "unreachable"), "{done}");
+    let body = json!({ "kubeconfig": contexts(), "contexts": ["east", "bad", "none"] });
+    let done = kit.post_json("/api/v1/clusters/import", body.to_string()).await;
+    let items = done.json()["items"].as_array().cloned().expect("items");
+    assert!(items.iter().all(|item| item["cluster_id"].is_null()), "{}", done.text());
+    let why = |at: usize| items[at]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(why(0).contains("registered already"), "{}", why(0));
+    assert!(why(1).contains("exec"), "{}", why(1));
+    assert!(why(2).contains("such context"), "{}", why(2));
+    assert!(!done.text().contains("canary"));
+    assert_eq!(count(&kit, "SELECT COUNT(*) AS n FROM clusters").await, 2);
+}
+
+#[tokio::test]
+async fn pages_are_drawn_for_those_who_may_and_forms_keep_what_was_typed() {
+    let kit = Kit::new(Who::Admin).await;
+    let empty = kit.get("/clusters").await;
+    assert!(empty.text().contains("No clusters yet"), "{}", empty.text());
+    let new = json!({ "name": "abc", "api_server_url": nowhere(), "labels": { "team": "a" } });
+    let id = id(&create(&kit, &new).await);
+    let page = format!("/clusters/{id}");
+    for by in
+        ["kubeconfig", "token", "certificate", "reference", "oidc", "in_cluster", "outpost", "x"]
+    {
+        let path = format!("/clusters/new?by={by}");
+        assert_eq!(kit.get(&path).await.status, StatusCode::OK, "{path}");
+    }
+    for path in ["/clusters", "/clusters?view=grid", "/clusters?state=UNKNOWN", &page] {
+        let drawn = kit.get(path).await;
+        assert_eq!(drawn.status, StatusCode::OK, "{path}");
+        assert!(drawn.text().contains("abc"), "{path}");
+    }
+    assert_eq!(kit.get("/clusters/none").await.status, StatusCode::NOT_FOUND);
+    // Refused: what was typed stays, what is secret does not.
+    let mut form = vec![("do", "check"), ("by", "token"), ("name", "UPPER"), ("token", TOKEN)];
+    form.extend([("api_server_url", "https://h"), ("region", "eu-kept")]);
+    form.extend(FACTS);
+    let refused = post(&kit, "/clusters/new", &form).await;
+    assert_eq!(refused.status.as_u16(), 422, "{}", refused.text());
+    assert!(refused.text().contains("eu-kept") && !refused.text().contains("canary"));
+    let mut edit = vec![("do", "edit"), ("external_id", "abc"), ("region", "eu"), ("version", "1")];
+    edit.extend([("labels", "team=b"), ("api_server_url", "https://127.0.0.1:9")]);
+    edit.extend(FACTS);
+    let saved = post(&kit, &page, &edit).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text());
+    let now = kit.get(&format!("/api/v1/clusters/{id}")).await.json();
+    assert_eq!((&now["region"], &now["labels"]), (&json!("eu"), &json!({ "team": "b" })));
+    let stale = post(&kit, &page, &edit).await;
+    assert_eq!(stale.status.as_u16(), 409, "{}", stale.text());
+    let rotate = [("do", "rotate"), ("token", TOKEN)];
+    assert_eq!(post(&kit, &page, &rotate).await.status, StatusCode::SEE_OTHER);
+    let shown = kit.get(&page).await;
+    assert!(shown.text().contains("service account token") && !shown.text().contains("canary"));
+    let wrong = post(&kit, &page, &[("do", "remove"), ("name", "abd")]).await;
+    assert_eq!(wrong.status.as_u16(), 422);
+    let gone = post(&kit, &page, &[("do", "remove"), ("name", "abc")]).await;
+    assert_eq!(gone.status, StatusCode::SEE_OTHER);
+    assert_eq!(kit.get(&page).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn who_may_only_look_sees_no_forms_and_the_name_of_what_is_lacking() {
+    use app::identity::Role;
+    let kit = Kit::new(Who::Real).await;
+    let admin = kit.signed_in("admin", Some((Role::Admin, None))).await;
+    let auditor = kit.signed_in("auditor", Some((Role::Auditor, None))).await;
+    let body = json!({ "name": "seen", "api_server_url": nowhere() });
+    let made = kit.json_as(&admin, "/api/v1/clusters", body).await.json();
+    for path in ["/clusters".to_owned(), format!("/clusters/{}", id(&made))] {
+        let page = kit.get_as(&auditor, &path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert!(page.text().contains("fleet.manage"), "{path}");
+        for form in ["value=\"rotate\"", "value=\"remove\"", "Register a cluster"] {
+            assert!(!page.text().contains(form), "{form} on {path}");
+        }
+    }
+    assert_eq!(kit.get_as(&auditor, "/clusters/new").await.status, StatusCode::FORBIDDEN);
 }

@@ -234,6 +234,8 @@ const NEEDED_BELOW: &[(&str, &[Capability])] = &[
     ("/api/v1/fleet", &[Capability::FleetView]),
     ("/audit", &[Capability::AuditView]),
     ("/api/v1/audit", &[Capability::AuditView]),
+    ("/clusters", &[Capability::FleetView]),
+    ("/api/v1/clusters", &[Capability::FleetView]),
 ];
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod ground;
 mod history;
+mod registry;
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use crate::workspace::Workspace;
 
 use self::ground::Ground;
 use self::history::{History, Scenes};
+use self::registry::Registry;
 
 /// Where the practice fleet says how its clusters are.
 const FLEET_FILE: &str = "fleet.json";
@@ -38,7 +40,16 @@ struct Access<'a> {
     metrics_url: &'a str,
     #[serde(flatten)]
     people: &'a People,
-    clusters: Vec<&'a Cluster>,
+    clusters: Vec<Visited<'a>>,
+}
+
+/// A cluster that is ready, and which one it is to the console, once it is registered there.
+#[derive(Serialize)]
+struct Visited<'a> {
+    #[serde(flatten)]
+    cluster: &'a Cluster,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
 }
 
 /// What the practice fleet says of one cluster in its `fleet.json`, as far as a visitor needs it.
@@ -80,14 +91,16 @@ pub fn run(workspace: &Workspace, with_fleet: bool) -> Result<()> {
         format!("the demo's console did not start (`rm -r {folder}` lets the demo start afresh)")
     })?;
     let access = AccessFile::new(&folder, &console);
-    access.write(&[])?;
+    let mut registry = Registry::of(&console);
+    access.write(&[], &registry)?;
     welcome(workspace, &console, since);
     let mut history = ground.as_ref().and_then(|_| History::begin(&console));
     let mut fleet = match &ground {
         Some(ground) => Some(start_fleet(workspace, &folder, ground)?),
         None => None,
     };
-    let result = watch(&mut console, fleet.as_mut(), history.as_mut(), &access, since);
+    let result =
+        watch(&mut console, fleet.as_mut(), history.as_mut(), &mut registry, &access, since);
     if process::interrupted() {
         println!("\n  ending");
     }
@@ -155,6 +168,7 @@ fn watch(
     console: &mut Console,
     mut fleet: Option<&mut RunningFleet>,
     mut history: Option<&mut History>,
+    registry: &mut Registry,
     access: &AccessFile,
     since: Instant,
 ) -> Result<()> {
@@ -165,13 +179,15 @@ fn watch(
                 bail!("the practice fleet ended ({status})\n{}", process::tail(&fleet.log)?);
             }
             let clusters = fleet.read();
-            if fleet.tell(&clusters, since) {
-                access.write(&clusters)?;
-                if clusters.iter().all(|cluster| cluster.state == "ready")
-                    && let Some(history) = history.take()
-                {
-                    history.go_on(console, Scenes::of(&fleet.binary, &fleet.folder));
-                }
+            let has_news = registry.go_on(&clusters);
+            if fleet.tell(&clusters, since) || has_news {
+                access.write(&clusters, registry)?;
+            }
+            // Its scenes come after the registrations, which they would disturb.
+            if registry.is_complete(&clusters)
+                && let Some(history) = history.take()
+            {
+                history.go_on(console, Scenes::of(&fleet.binary, &fleet.folder));
             }
         }
         thread::sleep(Duration::from_millis(100));
@@ -230,12 +246,15 @@ impl AccessFile {
         }
     }
 
-    fn write(&self, clusters: &[Cluster]) -> Result<()> {
+    fn write(&self, clusters: &[Cluster], registry: &Registry) -> Result<()> {
+        let ready = clusters.iter().filter(|cluster| cluster.state == "ready");
         let access = Access {
             url: &self.url,
             metrics_url: &self.metrics_url,
             people: &self.people,
-            clusters: clusters.iter().filter(|cluster| cluster.state == "ready").collect(),
+            clusters: ready
+                .map(|cluster| Visited { id: registry.id(&cluster.name), cluster })
+                .collect(),
         };
         manifest::write_atomically(&self.path, &serde_json::to_vec_pretty(&access)?)
     }

@@ -43,8 +43,9 @@ impl AuthType {
     }
 }
 
-/// A credential as somebody gives it. Its secrets go into the vault and come out of no address of the console.
-#[derive(Clone, Deserialize, ToSchema)]
+/// A credential as somebody gives it. Its secrets go into the vault and come out of no address of the console; it has a
+/// spelling so that a registration which is not decided yet can be sealed.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCredential {
     pub auth_type: AuthType,

@@ -3,9 +3,13 @@
 #[cfg(feature = "ssr")]
 pub mod credentials;
 #[cfg(feature = "ssr")]
+pub mod drafts;
+#[cfg(feature = "ssr")]
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod overview;
+#[cfg(feature = "ssr")]
+pub mod pages;
 #[cfg(feature = "ssr")]
 pub mod preflight;
 #[cfg(feature = "ssr")]
@@ -13,6 +17,8 @@ pub mod registration;
 #[cfg(feature = "ssr")]
 mod service;
 pub mod trouble;
+#[cfg(feature = "ssr")]
+pub mod watched;
 
 #[cfg(feature = "ssr")]
-pub use service::{Clusters, Manage, View};
+pub use service::{Clusters, Manage, Registrations, View};

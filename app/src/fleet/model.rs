@@ -297,6 +297,9 @@ impl Cluster {
     }
 }
 
+/// What a filter or a form offers.
+pub type Choices = &'static [Choice];
+
 macro_rules! choices {
     ($name:ident: $($value:literal $label:literal),+ $(,)?) => {
         pub const $name: &[Choice] = &[$(Choice { value: $value, label: $label }),+];

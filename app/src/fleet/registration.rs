@@ -20,7 +20,7 @@ const URL_MAX: u32 = 512;
 const LABELS_MAX: usize = 64;
 
 /// A cluster that is to be registered.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCluster {
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::{
     credentials::{CredentialMeta, NewCredential},
+    drafts::{Draft, ImportClusters, Imported},
     model::Cluster,
     overview::{FleetCapabilities, FleetHealth, FleetSummary},
     preflight::Validation,
@@ -80,4 +81,44 @@ pub trait Clusters: Send + Sync {
     async fn health(&self, permit: &Permit<View>) -> Result<FleetHealth, ApiError>;
 
     async fn capabilities(&self, permit: &Permit<View>) -> Result<FleetCapabilities, ApiError>;
+}
+
+/// A registration in steps: what was typed is looked at and kept sealed for a quarter of an hour, until whoever typed
+/// it decides. Each draft is its maker's own.
+#[async_trait]
+pub trait Registrations: Send + Sync {
+    /// Looks at what was typed, saves nothing but the draft, and says what it is called.
+    async fn check(&self, permit: &Permit<Manage>, new: NewCluster) -> Result<String, ApiError>;
+
+    async fn draft(&self, permit: &Permit<Manage>, id: &str) -> Result<Draft, ApiError>;
+
+    /// One context of a draft's kubeconfig: another draft, looked at.
+    async fn choose(
+        &self,
+        permit: &Permit<Manage>,
+        id: &str,
+        context: &str,
+    ) -> Result<String, ApiError>;
+
+    /// Some contexts of a draft's kubeconfig, each a cluster.
+    async fn import_draft(
+        &self,
+        permit: &Permit<Manage>,
+        id: &str,
+        contexts: Vec<String>,
+    ) -> Result<Vec<Imported>, ApiError>;
+
+    async fn import(
+        &self,
+        permit: &Permit<Manage>,
+        import: ImportClusters,
+    ) -> Result<Vec<Imported>, ApiError>;
+
+    /// What was looked at becomes a cluster.
+    async fn register(&self, permit: &Permit<Manage>, id: &str) -> Result<Cluster, ApiError>;
+
+    async fn discard(&self, permit: &Permit<Manage>, id: &str) -> Result<(), ApiError>;
+
+    /// The least that the console needs to be allowed, to be applied in a cluster.
+    fn manifest(&self) -> String;
 }

@@ -1,8 +1,10 @@
 //! Who somebody is, as pages and the JSON API tell it; below it what is administered: people, grants, keys.
 
 mod administration;
+mod typed;
 
 pub use administration::*;
+pub use typed::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

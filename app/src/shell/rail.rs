@@ -43,6 +43,8 @@ const fn entry(
     Entry { label, letter, route, href, below: &[] }
 }
 
+const FLEET: &[Entry] = &[entry("Clusters", 'c', route::CLUSTERS, paths::clusters)];
+
 const AUDIT: &[Entry] = &[entry("Audit log", 'a', route::AUDIT, paths::audit)];
 
 /// Who may do what.
@@ -86,6 +88,7 @@ fn groups(caller: &Caller) -> Vec<&'static [Entry]> {
     let groups = [
         (HOME, true),
         (OPERATIONS, sees_operations(caller)),
+        (FLEET, caller.may(Capability::FleetView)),
         (AUDIT, caller.may(Capability::AuditView)),
         (IDENTITY, caller.may(Capability::IdentityView)),
         (SETTINGS, sees_operations(caller)),

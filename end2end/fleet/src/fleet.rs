@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
 };
@@ -14,14 +15,15 @@ use futures::future::join_all;
 use tokio::sync::watch;
 
 use crate::{
-    cluster::{Cluster, Plan},
+    cluster::{Cluster, Outside, Plan, RESTART, viewer},
     etcd::{self, Etcd},
+    fronts::{self, Fronts},
     life,
     link::Links,
     nursery::{Child, Nursery, Spec},
     pki::{self, Authority},
     ports::Ports,
-    state::{self, State, StateFolder},
+    state::{self, State, StateFolder, write_whole},
     tools::Tools,
     wait,
 };
@@ -32,6 +34,7 @@ const NAMES: [&str; 6] = ["harbour", "lagoon", "lighthouse", "breakwater", "estu
 pub const MOST: u8 = 100;
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_GRACE: Duration = Duration::from_secs(5);
+const RESTART_LOOK: Duration = Duration::from_millis(200);
 
 pub struct Wish {
     pub clusters: u8,
@@ -40,6 +43,10 @@ pub struct Wish {
     pub links: Vec<u16>,
     /// PEM of the private key that signs every cluster's certificate, for the same reason.
     pub authority_key: Option<String>,
+    /// How many hours each cluster's viewer token lives; the last one is for all further clusters.
+    pub token_hours: Vec<u32>,
+    /// Ports beside the clusters' own, each with its fate.
+    pub fronts: fronts::Wish,
 }
 
 /// What the clusters share while they start, run and stop.
@@ -50,6 +57,7 @@ struct Ground {
     etcd: Etcd,
     toxiproxy: Child,
     links: Links,
+    fronts: Fronts,
     begun: Instant,
 }
 
@@ -72,6 +80,7 @@ pub async fn run(
         toxiproxy: toxiproxy_url.clone(),
         etcd: String::new(),
         clusters: Vec::new(),
+        fronts: None,
     };
     let state = StateFolder::claim(folder, nobody)?;
     let plans = plans(wish, &state, &ports)?;
@@ -81,7 +90,10 @@ pub async fn run(
     let toxiproxy = start_toxiproxy(&nursery, &tools, &state.run(), toxiproxy_port).await?;
     state.change(|fleet| fleet.etcd.clone_from(&etcd.url))?;
     let links = Links::at(&toxiproxy_url)?;
-    let ground = Ground { nursery, tools, state, etcd, toxiproxy, links, begun };
+    let servers = plans.iter().map(|plan| SocketAddr::from((Ipv4Addr::LOCALHOST, plan.api_port)));
+    let fronts = Fronts::open(wish.fronts.fates(&servers.collect::<Vec<_>>())).await?;
+    let ground = Ground { nursery, tools, state, etcd, toxiproxy, links, fronts, begun };
+    ground.tell_fronts(&plans)?;
 
     let outcome = ground.serve(&plans, asked).await;
     ground.toxiproxy.stop(STOP_GRACE).await;
@@ -101,7 +113,10 @@ fn plans(wish: &Wish, state: &StateFolder, ports: &Ports) -> Result<Vec<Plan>> {
             };
             let link = wish.links.get(usize::from(index)).copied();
             let link = link.map_or_else(|| ports.take(), Ok)?;
-            let plan = Plan::new(&name, index, wish.nodes, &folder, ports, authority, link)?;
+            let hours = wish.token_hours.get(usize::from(index)).or(wish.token_hours.last());
+            let hours = hours.copied().unwrap_or(viewer::LONGEST_HOURS);
+            let outside = Outside { authority, link_port: link, token_hours: hours };
+            let plan = Plan::new(&name, index, wish.nodes, &folder, ports, outside)?;
             life::logs::begin(&plan.folder)?;
             Ok(plan)
         })
@@ -151,7 +166,7 @@ impl Ground {
             _ = asked.wait_for(|asked| *asked) => return Ok(()),
         }
         let (end, ends) = watch::channel(false);
-        let clusters = join_all(plans.iter().map(|plan| self.keep(plan, ends.clone())));
+        let clusters = join_all(plans.iter().map(|plan| self.keep(plan, plans, ends.clone())));
         let reason = async {
             let reason = tokio::select! {
                 _ = asked.wait_for(|asked| *asked) => Ok(()),
@@ -174,7 +189,7 @@ impl Ground {
     }
 
     /// One cluster from start to stop.
-    async fn keep(&self, plan: &Plan, mut ends: watch::Receiver<bool>) {
+    async fn keep(&self, plan: &Plan, plans: &[Plan], mut ends: watch::Receiver<bool>) {
         let started =
             Cluster::start(plan, &self.nursery, &self.tools, &self.etcd.url, &self.links).await;
         let mut cluster = match started {
@@ -182,22 +197,31 @@ impl Ground {
             Err(error) => return self.tell_failure(plan, &error),
         };
         tokio::select! {
-            Err(error) = self.live(&mut cluster, plan) => self.tell_failure(plan, &error),
+            Err(error) = self.live(&mut cluster, plan, plans) => self.tell_failure(plan, &error),
             _ = ends.wait_for(|ends| *ends) => {}
         }
         cluster.stop().await;
     }
 
     /// Returns only when something of the cluster has failed.
-    async fn live(&self, cluster: &mut Cluster, plan: &Plan) -> Result<Infallible> {
+    async fn live(&self, cluster: &mut Cluster, plan: &Plan, plans: &[Plan]) -> Result<Infallible> {
         cluster.complete(plan, &self.nursery, &self.tools).await?;
+        self.tell_fronts(plans)?;
         self.tell_ready(plan)?;
-        tokio::select! {
-            () = cluster.fails() => {}
-            () = life::go_on(cluster.client.clone(), &plan.folder, plan.index) => {}
+        let life = life::go_on(cluster.client.clone(), &plan.folder, plan.index);
+        let mut life = std::pin::pin!(life);
+        loop {
+            tokio::select! {
+                () = cluster.fails() => {}
+                () = &mut life => bail!("life in {} has ended", plan.name),
+                () = asked_to_restart(plan) => {
+                    let etcd = &self.etcd.url;
+                    cluster.restart(plan, &self.nursery, &self.tools, etcd).await?;
+                    std::fs::remove_file(plan.folder.join(RESTART))?;
+                }
+            }
+            cluster.check()?;
         }
-        cluster.check()?;
-        bail!("life in {} has ended", plan.name)
     }
 
     fn tell_ready(&self, plan: &Plan) -> Result<()> {
@@ -216,6 +240,17 @@ impl Ground {
         Ok(())
     }
 
+    /// Says where the fronts are, and how to come in through those whose clusters are ready.
+    fn tell_fronts(&self, plans: &[Plan]) -> Result<()> {
+        if self.fronts.all.is_empty() {
+            return Ok(());
+        }
+        let kubeconfig = self.state.run().join("fronts.kubeconfig");
+        let told = self.fronts.tell(plans);
+        write_whole(&kubeconfig, fronts::kubeconfig(&told, plans)?.as_bytes())?;
+        self.state.change(|fleet| fleet.fronts = Some(state::Fronts { kubeconfig, all: told }))
+    }
+
     fn tell_failure(&self, plan: &Plan, error: &anyhow::Error) {
         eprintln!("{} failed: {error:#}", plan.name);
         let told = self.state.change_cluster(&plan.name, |cluster| {
@@ -225,6 +260,14 @@ impl Ground {
         if let Err(error) = told {
             eprintln!("{error:#}");
         }
+    }
+}
+
+/// Looks whether a scene wants the API server to be started again.
+async fn asked_to_restart(plan: &Plan) {
+    let file = plan.folder.join(RESTART);
+    while !file.exists() {
+        tokio::time::sleep(RESTART_LOOK).await;
     }
 }
 

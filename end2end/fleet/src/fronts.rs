@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
@@ -22,7 +23,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::pki::Authority;
+use crate::{cluster::Plan, pki::Authority, state};
 
 /// What becomes of a connection to a front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,32 @@ impl Fate {
     }
 }
 
+/// How many further addresses the clusters have, shared out among them, and how many addresses lead nowhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    pub through: usize,
+    pub black_holes: usize,
+    pub unreachable: usize,
+    pub refusing: usize,
+    pub strangers: usize,
+}
+
+impl Wish {
+    /// The fates that these servers' fronts have.
+    pub fn fates(self, servers: &[SocketAddr]) -> Vec<Fate> {
+        let through = servers.iter().cycle().take(self.through).copied().map(Fate::Through);
+        let nowhere = [
+            (Fate::BlackHole, self.black_holes),
+            (Fate::Unreachable, self.unreachable),
+            (Fate::Refusing, self.refusing),
+            (Fate::Stranger, self.strangers),
+        ];
+        let nowhere =
+            nowhere.into_iter().flat_map(|(fate, count)| std::iter::repeat_n(fate, count));
+        through.chain(nowhere).collect()
+    }
+}
+
 /// One port.
 #[derive(Clone, Copy, Debug)]
 pub struct Front {
@@ -67,9 +94,9 @@ pub struct Front {
 /// Open ports; dropping it closes them and whatever was connected.
 pub struct Fronts {
     pub all: Vec<Front>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
     /// Ports that are held without anybody listening, and the connections that fill a queue.
-    _held: Vec<Held>,
+    held: Vec<Held>,
 }
 
 /// Nothing reads them: they are there to stay open.
@@ -86,7 +113,7 @@ const MOST_KNOCKS: usize = 16;
 impl Fronts {
     /// Opens a port for each fate, in this order.
     pub async fn open(fates: impl IntoIterator<Item = Fate>) -> Result<Self> {
-        let mut fronts = Self { all: Vec::new(), _tasks: JoinSet::new(), _held: Vec::new() };
+        let mut fronts = Self { all: Vec::new(), tasks: JoinSet::new(), held: Vec::new() };
         let mut stranger = None;
         for fate in fates {
             let at = fronts.open_one(fate, &mut stranger).await?;
@@ -105,38 +132,82 @@ impl Fronts {
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let at = socket.local_addr()?;
         match fate {
-            Fate::Refusing => self._held.push(Held::Port { _socket: socket }),
+            Fate::Refusing => self.held.push(Held::Port { _socket: socket }),
             Fate::Unreachable => {
                 let listener = socket.listen(0)?;
                 let knocks = fill(at).await?;
-                self._held.push(Held::Queue { _listener: listener, _knocks: knocks });
+                self.held.push(Held::Queue { _listener: listener, _knocks: knocks });
             }
             Fate::Stranger => {
                 if stranger.is_none() {
                     *stranger = Some(unknown()?);
                 }
                 let acceptor = stranger.clone().context("it was just made")?;
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Stranger(acceptor)));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Stranger(acceptor)));
             }
             Fate::Through(behind) => {
                 let manner = Manner::Pass(behind, Duration::ZERO);
-                self._tasks.spawn(serve(socket.listen(1024)?, manner));
+                self.tasks.spawn(serve(socket.listen(1024)?, manner));
             }
             Fate::Late(behind, late) => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Pass(behind, late)));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Pass(behind, late)));
             }
             Fate::BlackHole => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Silence));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Silence));
             }
             Fate::Plain => {
-                self._tasks.spawn(serve(socket.listen(1024)?, Manner::Plain));
+                self.tasks.spawn(serve(socket.listen(1024)?, Manner::Plain));
             }
         }
         Ok(at)
     }
 
+    /// As `fleet.json` says them: with names, and with the clusters that they belong to.
+    pub fn tell(&self, plans: &[Plan]) -> Vec<state::Front> {
+        let named = self.all.iter().zip(1_usize..).filter_map(|(front, number)| {
+            let behind = match front.fate {
+                Fate::Through(server) | Fate::Late(server, _) => {
+                    plans.iter().find(|plan| plan.api_port == server.port())
+                }
+                // Whoever knocks there has some credential, too.
+                _ => plans.first(),
+            }?;
+            Some(state::Front {
+                name: format!("{}-{number:03}", behind.name),
+                url: format!("https://{}", front.at),
+                fate: front.fate.as_str().to_owned(),
+                cluster: behind.name.clone(),
+            })
+        });
+        named.collect()
+    }
+
     pub fn with(&self, fate: Fate) -> impl Iterator<Item = &Front> {
         self.all.iter().filter(move |front| front.fate == fate)
+    }
+}
+
+/// A kubeconfig with a context for each front whose cluster has its viewer.
+pub fn kubeconfig(fronts: &[state::Front], plans: &[Plan]) -> Result<String> {
+    let mut whole = json!({ "apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": [] });
+    for plan in plans {
+        let Ok(text) = std::fs::read_to_string(plan.viewer_kubeconfig()) else { continue };
+        let viewer: Value = serde_json::from_str(&text)?;
+        push(&mut whole, "users", json!({ "name": plan.name, "user": viewer["users"][0]["user"] }));
+        for front in fronts.iter().filter(|front| front.cluster == plan.name) {
+            let mut cluster = viewer["clusters"][0]["cluster"].clone();
+            cluster["server"] = front.url.as_str().into();
+            let context = json!({ "cluster": front.name, "user": plan.name });
+            push(&mut whole, "clusters", json!({ "name": front.name, "cluster": cluster }));
+            push(&mut whole, "contexts", json!({ "name": front.name, "context": context }));
+        }
+    }
+    Ok(serde_json::to_string_pretty(&whole)?)
+}
+
+fn push(whole: &mut Value, list: &str, item: Value) {
+    if let Some(list) = whole[list].as_array_mut() {
+        list.push(item);
     }
 }
 
@@ -215,6 +286,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::kubeconfig::{self, Identity};
 
     const LIMIT: Duration = Duration::from_secs(10);
 
@@ -277,10 +349,12 @@ mod tests {
     #[tokio::test]
     async fn a_strangers_certificate_and_plain_text_are_no_api_server() {
         let fronts = open(&[Fate::Stranger, Fate::Plain]).await;
-        let http = reqwest::Client::builder().no_proxy().timeout(LIMIT).build().expect("a client");
+        let known = Authority::new("known").expect("an authority").certificate;
         for (front, words) in fronts.all.iter().zip(["UnknownIssuer", "InvalidContentType"]) {
-            let error = http.get(format!("https://{}/version", front.at)).send().await;
-            let error = format!("{:?}", error.expect_err("not trusted"));
+            let url = format!("https://{}", front.at);
+            let config = kubeconfig::render("x", &url, &known, &Identity::Token("x"));
+            let client = kubeconfig::client(&config.expect("renders")).await.expect("a client");
+            let error = format!("{:?}", client.apiserver_version().await.expect_err("refused"));
             assert!(error.contains(words), "{error}");
         }
     }

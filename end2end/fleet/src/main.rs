@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use fleet::{
     fleet::Wish,
-    guard,
+    fronts, guard,
     scenes::{self, Rate, Scene, Stage},
     state, wait,
 };
@@ -51,6 +51,11 @@ enum Command {
         /// A private key (PEM) that signs every cluster's certificate as `practice-ca`.
         #[arg(long)]
         authority_key: Option<PathBuf>,
+        /// Hours that each cluster's viewer token lives, such as 8760,8760,72; the last is for all further clusters.
+        #[arg(long, value_delimiter = ',')]
+        token_hours: Vec<u32>,
+        #[command(flatten)]
+        fronts: Fronts,
         /// End when standard input is closed too, for a parent that may be killed.
         #[arg(long)]
         until_stdin_closes: bool,
@@ -98,6 +103,38 @@ enum Command {
     },
 }
 
+/// Ports beside the clusters' own; fleet.json says where they are, and fronts.kubeconfig has a context for each.
+#[derive(clap::Args)]
+struct Fronts {
+    /// Further addresses of the clusters, shared out among them.
+    #[arg(long = "fronts", default_value_t = 0)]
+    through: usize,
+    /// Addresses that accept and never answer.
+    #[arg(long, default_value_t = 0)]
+    black_holes: usize,
+    /// Addresses that never accept.
+    #[arg(long, default_value_t = 0)]
+    unreachable: usize,
+    /// Addresses that refuse.
+    #[arg(long, default_value_t = 0)]
+    refusing: usize,
+    /// Addresses with a certificate of an authority that nobody knows.
+    #[arg(long, default_value_t = 0)]
+    strangers: usize,
+}
+
+impl Fronts {
+    fn wish(&self) -> fronts::Wish {
+        fronts::Wish {
+            through: self.through,
+            black_holes: self.black_holes,
+            unreachable: self.unreachable,
+            refusing: self.refusing,
+            strangers: self.strangers,
+        }
+    }
+}
+
 #[derive(clap::Args)]
 struct Place {
     /// The folder of the fleet's state: fleet.json, kubeconfigs, logs.
@@ -136,10 +173,21 @@ fn run(command: Command) -> Result<ExitCode> {
 
 async fn run_async(command: Command) -> Result<()> {
     match command {
-        Command::Up { clusters, nodes, tools, links, authority_key, place, until_stdin_closes } => {
+        Command::Up {
+            clusters,
+            nodes,
+            tools,
+            links,
+            authority_key,
+            token_hours,
+            fronts,
+            place,
+            until_stdin_closes,
+        } => {
             let asked = listen_for_end(until_stdin_closes)?;
             let authority_key = authority_key.map(std::fs::read_to_string).transpose()?;
-            let wish = Wish { clusters, nodes, links, authority_key };
+            let fronts = fronts.wish();
+            let wish = Wish { clusters, nodes, links, authority_key, token_hours, fronts };
             fleet::fleet::run(&wish, &tools, &place.dir, asked).await
         }
         Command::Down { place } => down(&place.dir).await,

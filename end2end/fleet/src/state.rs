@@ -24,6 +24,28 @@ pub struct Fleet {
     /// The client address of the etcd that all clusters share.
     pub etcd: String,
     pub clusters: Vec<Cluster>,
+    /// Further addresses, where some were asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fronts: Option<Fronts>,
+}
+
+/// Ports beside the clusters' own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fronts {
+    /// A context for each, with a viewer's token; those of a cluster are there as soon as it is ready.
+    pub kubeconfig: PathBuf,
+    pub all: Vec<Front>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Front {
+    /// Its context, too.
+    pub name: String,
+    pub url: String,
+    /// `through`, `black_hole`, `unreachable`, `refusing`, `stranger`.
+    pub fate: String,
+    /// The cluster that it leads to, or whose credential it is given.
+    pub cluster: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -172,7 +194,13 @@ mod tests {
     use super::*;
 
     fn nobody() -> Fleet {
-        Fleet { pid: 1, toxiproxy: String::new(), etcd: String::new(), clusters: Vec::new() }
+        Fleet {
+            pid: 1,
+            toxiproxy: String::new(),
+            etcd: String::new(),
+            clusters: Vec::new(),
+            fronts: None,
+        }
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use app::{
     fleet::{
-        Clusters as _, Manage, View,
+        Clusters as _, Manage, Registrations as _, View,
         credentials::{CredentialMeta, NewCredential},
+        drafts::{ImportClusters, Imported},
         model::{Cluster, ClusterStatus, FILTERS},
         overview::{FleetCapabilities, FleetHealth, FleetSummary},
         preflight::Validation,
@@ -26,6 +27,12 @@ use crate::{
         query::{PathText, Query},
     },
 };
+
+/// What became of each context.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct ImportedClusters {
+    pub items: Vec<Imported>,
+}
 
 /// Clusters within reach, in the order of their names.
 #[utoipa::path(
@@ -80,6 +87,33 @@ pub async fn create(
     query.none()?;
     let permit = permit::<Manage>(&caller).await?;
     Ok((StatusCode::CREATED, Json(console.fleet.create(&permit, new).await?)))
+}
+
+/// Registers clusters of one kubeconfig, each named after its context. Each is looked at; what its API server refuses
+/// is not registered, and the answer says so.
+#[utoipa::path(
+    post,
+    path = "/api/v1/clusters/import",
+    tag = "clusters",
+    request_body = ImportClusters,
+    responses(
+        (status = 200, body = ImportedClusters),
+        (status = 401, body = ErrorResponse),
+        (status = 403, body = ErrorResponse),
+        (status = 404, body = ErrorResponse, description = "The workspace is not there"),
+        (status = 415, body = ErrorResponse),
+        (status = 422, body = ErrorResponse, description = "The field and the rule that it broke"),
+    )
+)]
+pub async fn import(
+    State(console): State<&'static Console>,
+    Asking(caller): Asking,
+    query: Query,
+    Json(import): Json<ImportClusters>,
+) -> Result<Json<ImportedClusters>, Failed> {
+    query.none()?;
+    let permit = permit::<Manage>(&caller).await?;
+    Ok(Json(ImportedClusters { items: console.fleet.import(&permit, import).await? }))
 }
 
 /// One cluster.

@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod clusters;
+pub mod clusters_watched;
 pub mod follow;
 pub mod grants;
 pub mod home;

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use app::{
     audit::model::FILTERS as AUDIT,
     events::Notice,
+    fleet::watched::filters as watched,
     identity::model::{GRANT_FILTERS, KEY_FILTERS, PEOPLE_FILTERS},
     list::{Filter, FilterKind},
     operations::{
@@ -28,8 +29,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, clusters, follow, grants, home, keys, lists, operations, people, runbooks, saved_views,
-    session, triage, workers, workspaces as places,
+    audit, clusters, clusters_watched, follow, grants, home, keys, lists, operations, people,
+    runbooks, saved_views, session, triage, workers, workspaces as places,
 };
 use crate::{
     version::Version,
@@ -58,13 +59,15 @@ use crate::{
         people::list, people::get, people::add, people::change, people::link, people::end_session,
         grants::list, grants::configured, grants::add, grants::remove,
         keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
-        clusters::list, clusters::create, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
+        clusters::list, clusters::create, clusters::import, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
         clusters::status, clusters::refresh, clusters::credential, clusters::store_credential,
         clusters::remove_credential, clusters::validate, clusters::summary, clusters::health,
         clusters::capabilities,
         places::list, places::get, places::create, places::rename, places::archive,
         places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
         places::tenants_archive,
+        clusters_watched::nodes, clusters_watched::pods, clusters_watched::workloads,
+        clusters_watched::events, clusters_watched::findings, clusters_watched::overview,
     ),
     components(schemas(ErrorResponse, InputField, Notice, Version)),
     tags(
@@ -72,6 +75,7 @@ use crate::{
         (name = "saved views", description = "A list's filters under a name, one's own or shared"),
         (name = "home", description = "What needs a human"),
         (name = "runbooks", description = "What to do when, and who wrote it"),
+        (name = "clusters", description = "The fleet: which clusters there are, and what goes on in them"),
         (name = "audit", description = "Who did what, and whether they might"),
         (name = "people", description = "Who may sign in, and where they are signed in"),
         (name = "grants", description = "Who has which role, and where"),
@@ -122,6 +126,10 @@ const LISTS: &[(&str, &[Filter])] = &[
     (paths::route::API_OWN_KEYS, KEY_FILTERS),
     (paths::route::API_WORKSPACES, workspaces::model::FILTERS),
     (paths::route::API_TENANTS, workspaces::model::TENANT_FILTERS),
+    (paths::route::API_CLUSTER_NODES, watched::NODE_FILTERS),
+    (paths::route::API_CLUSTER_PODS, watched::POD_FILTERS),
+    (paths::route::API_CLUSTER_WORKLOADS, watched::WORKLOAD_FILTERS),
+    (paths::route::API_CLUSTER_EVENTS, watched::EVENT_FILTERS),
 ];
 
 /// What each type of operation asks for, by its name.

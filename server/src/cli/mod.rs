@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod keys;
 mod migrate;
+mod rbac;
 mod serve;
 mod work;
 
@@ -12,5 +13,6 @@ pub use audit::verify as audit_verify;
 pub use backup::{backup, restore};
 pub use keys::{list_keys, new_key, retire_key, rotate_key};
 pub use migrate::migrate;
+pub use rbac::print_rbac;
 pub use serve::serve;
 pub use work::work;

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command, builder::NonEmptyStringValueParser};
 
-use super::settings::{SETTINGS, Setting};
+use super::{setting::Setting, settings::SETTINGS};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,6 +59,7 @@ pub fn command() -> Command {
         .subcommand(backup())
         .subcommand(restore())
         .subcommand(audit())
+        .subcommand(rbac())
         .subcommand(keys())
 }
 
@@ -112,6 +113,33 @@ fn restore() -> Command {
         )
         .arg(file("A file that `quarterdeck backup` wrote"))
         .arg(check)
+}
+
+/// A name that may stand in a manifest as it is.
+fn dns_label(text: &str) -> Result<String, String> {
+    let good = (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err("letters a to z, digits and - are taken".to_owned())
+    }
+}
+
+fn rbac() -> Command {
+    let name = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).value_parser(dns_label).help(help)
+    };
+    Command::new("rbac")
+        .about("Print the least that the console needs to be allowed in a cluster, for kubectl apply -f -")
+        .arg(name("namespace", "NAMESPACE", "Where the service account is made [default: quarterdeck]"))
+        .arg(name("name", "NAME", "Of account, role and binding [default: quarterdeck-viewer]"))
+        .arg(
+            name("observe", "NAMESPACE", "Also reach the services of this namespace through the API server; may be repeated")
+                .action(ArgAction::Append),
+        )
 }
 
 fn keys() -> Command {

@@ -7,6 +7,7 @@
 
 mod command;
 pub mod oidc;
+mod setting;
 mod settings;
 mod sources;
 mod values;
@@ -29,14 +30,31 @@ use crate::vault::KeyRing;
 pub enum Command {
     Serve(Box<Config>),
     Work(Box<Config>),
-    Migrate { config: Box<Config>, check: bool },
-    AuditVerify { config: Box<Config>, ask: AuditAsk },
-    Backup { config: Box<Config>, ask: BackupAsk },
-    Restore { config: Box<Config>, ask: RestoreAsk },
+    Migrate {
+        config: Box<Config>,
+        check: bool,
+    },
+    AuditVerify {
+        config: Box<Config>,
+        ask: AuditAsk,
+    },
+    Backup {
+        config: Box<Config>,
+        ask: BackupAsk,
+    },
+    Restore {
+        config: Box<Config>,
+        ask: RestoreAsk,
+    },
     NewKey,
+    /// Needs no configuration either.
+    Rbac(crate::fleet::rbac::Ask),
     ListKeys(Box<Config>),
     RotateKey(Box<Config>),
-    RetireKey { config: Box<Config>, id: String },
+    RetireKey {
+        config: Box<Config>,
+        id: String,
+    },
 }
 
 /// Which part of the audit chain to verify, and against what.

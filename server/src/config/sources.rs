@@ -12,7 +12,8 @@ use clap::{ArgMatches, error::ErrorKind};
 use super::{
     AuditAsk, BackupAsk, Command, Config, RestoreAsk,
     command::command,
-    settings::{Kind, PREFIX, SETTINGS, Setting},
+    setting::{Kind, PREFIX, Setting},
+    settings::SETTINGS,
 };
 
 /// One setting that cannot be used, with the reason.
@@ -268,6 +269,9 @@ pub fn read(
     let matches = command().try_get_matches_from(args)?;
     // A global argument is known to the innermost subcommand, wherever it was written.
     let (name, inner) = matches.subcommand().unwrap_or(("serve", &matches));
+    if name == "rbac" {
+        return Ok(Command::Rbac(rbac_ask(inner)));
+    }
     let (name, inner) = match (name, inner.subcommand()) {
         // Needs no configuration, and makes what a configuration may lack.
         ("keys", Some(("new", _))) => return Ok(Command::NewKey),
@@ -303,6 +307,16 @@ pub fn read(
 
 fn named(matches: &ArgMatches) -> PathBuf {
     matches.get_one::<String>("file").map(PathBuf::from).unwrap_or_default()
+}
+
+fn rbac_ask(matches: &ArgMatches) -> crate::fleet::rbac::Ask {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let usual = crate::fleet::rbac::Ask::default();
+    crate::fleet::rbac::Ask {
+        namespace: text("namespace").unwrap_or(usual.namespace),
+        name: text("name").unwrap_or(usual.name),
+        observe: matches.get_many::<String>("observe").into_iter().flatten().cloned().collect(),
+    }
 }
 
 fn audit_ask(matches: &ArgMatches) -> AuditAsk {

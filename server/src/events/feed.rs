@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use app::identity::Caller;
-use tokio::sync::watch;
+use app::identity::{Caller, Capability};
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Event, Subscription, window};
@@ -21,6 +21,8 @@ use crate::{
 const POLL: Duration = Duration::from_secs(1);
 /// Whoever is no further behind than this is served from memory: about 200 kB.
 const RING: usize = 1_024;
+/// Whoever is further behind than this looks again at everything.
+const WHISPERS: usize = 256;
 /// A person has a stream per visible tab; more is a mistake or an attack.
 const STREAMS_PER_CALLER: usize = 20;
 
@@ -33,6 +35,16 @@ const LAG: Gauge = Gauge {
 /// What [`Feed::samples`] answers.
 pub const GAUGES: &[Gauge] = &[LAG];
 
+/// News that only those hear who listen right now, at this process: without a number, and kept nowhere. For what
+/// changes often, and what a page that missed it learns from the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whisper {
+    pub topic: String,
+    pub id: String,
+    pub capability: Capability,
+    pub workspace_id: i64,
+}
+
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Feed(Arc<Inner>);
@@ -43,6 +55,7 @@ struct Inner {
     ring: RwLock<VecDeque<Arc<Event>>>,
     /// The last event that this process knows of.
     head: watch::Sender<i64>,
+    whispers: broadcast::Sender<Arc<Whisper>>,
     streams: Mutex<HashMap<String, usize>>,
 }
 
@@ -60,6 +73,7 @@ impl Feed {
             db,
             ring: RwLock::default(),
             head: watch::Sender::new(head),
+            whispers: broadcast::Sender::new(WHISPERS),
             streams: Mutex::default(),
         })))
     }
@@ -148,6 +162,16 @@ impl Feed {
         }
         *open += 1;
         Some(StreamSlot { feed: self.clone(), key })
+    }
+
+    /// Tells those who listen now.
+    pub fn whisper(&self, whisper: Whisper) {
+        // Nobody listening is no fault.
+        let _ = self.0.whispers.send(Arc::new(whisper));
+    }
+
+    pub(super) fn whispers(&self) -> broadcast::Receiver<Arc<Whisper>> {
+        self.0.whispers.subscribe()
     }
 
     /// How many follow right now: streams and requests that wait.

@@ -23,7 +23,7 @@ mod stream;
 mod subscription;
 mod window;
 
-pub use feed::{Feed, GAUGES};
+pub use feed::{Feed, GAUGES, Whisper};
 pub use stream::{Again, StreamState, answer, stream};
 pub use subscription::{StreamItem, Subscription};
 pub use window::Event;

@@ -3,10 +3,13 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use app::{events::Notice, identity::Caller};
-use tokio::sync::watch;
+use tokio::sync::{
+    broadcast::{self, error::RecvError},
+    watch,
+};
 
 use super::{
-    Event, Feed,
+    Event, Feed, Whisper,
     window::{self, Bounds},
 };
 use crate::store::StoreError;
@@ -25,6 +28,7 @@ pub struct Subscription {
     feed: Feed,
     caller: Caller,
     heads: watch::Receiver<i64>,
+    whispers: broadcast::Receiver<Arc<Whisper>>,
     /// The last event that was looked at, heard or not.
     place: i64,
     ready: VecDeque<StreamItem>,
@@ -32,9 +36,9 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(feed: Feed, caller: Caller, after: Option<i64>, bounds: Bounds) -> Self {
-        let heads = feed.heads();
-        let mut subscription =
-            Self { feed, caller, heads, place: bounds.head, ready: VecDeque::new() };
+        let (heads, whispers) = (feed.heads(), feed.whispers());
+        let (place, ready) = (bounds.head, VecDeque::new());
+        let mut subscription = Self { feed, caller, heads, whispers, place, ready };
         match after {
             None => {}
             // A number that was never given: the database is another one than the listener knew.
@@ -73,12 +77,37 @@ impl Subscription {
             }
             // The sender lives in `self.feed`.
             let place = self.place;
-            let _ = self.heads.wait_for(|head| *head > place).await;
+            let whisper = tokio::select! {
+                _ = self.heads.wait_for(|head| *head > place) => None,
+                whisper = self.whispers.recv() => Some(whisper),
+            };
+            if let Some(whisper) = whisper {
+                match self.overhear(whisper) {
+                    Some(item) => return Ok(item),
+                    None => continue,
+                }
+            }
             let events = match self.feed.recent(place) {
                 Some(events) => events,
                 None => window::read_on(self.feed.db(), place).await?,
             };
             self.take(&events);
+        }
+    }
+
+    /// A whisper has no number: the listener goes on from where it was.
+    fn overhear(&self, whisper: Result<Arc<Whisper>, RecvError>) -> Option<StreamItem> {
+        match whisper {
+            Ok(whisper) => {
+                let reach = self.caller.reach(whisper.capability)?;
+                reach.includes(whisper.workspace_id).then(|| {
+                    let (topic, id) = (whisper.topic.clone(), whisper.id.clone());
+                    StreamItem::Notice(Notice { seq: self.place, topic, id })
+                })
+            }
+            Err(RecvError::Lagged(_)) => Some(StreamItem::Reset { seq: self.place }),
+            // The sender lives in `self.feed`.
+            Err(RecvError::Closed) => None,
         }
     }
 

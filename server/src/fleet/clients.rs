@@ -214,6 +214,14 @@ impl Clients {
         Ok(client)
     }
 
+    /// What is stored for a cluster, where it can be opened.
+    pub(super) async fn key_of(&self, cluster_id: Uuid) -> Result<Option<Key>, FleetError> {
+        let way = credentials::find_way(&self.0.db, &cluster_id.to_string(), Part::Api).await?;
+        let stored = way.and_then(|way| way.credential);
+        // One that cannot be opened any more is no reason not to store another.
+        Ok(stored.and_then(|stored| self.open(&stored).ok()))
+    }
+
     fn open(&self, stored: &Stored) -> Result<Key, FleetError> {
         let sealed = stored.sealed.as_deref().ok_or(Trouble::Credential)?;
         let opened = self.0.vault.open_sealed(SEALED.place(&stored.id), sealed)?;

@@ -9,18 +9,25 @@
 //! All types of Kubernetes stay in this folder. Must not hand out what opens a cluster, neither to a page nor to an
 //! address of the API, and must not fall back to rights of the console's own.
 
+pub mod checks;
 pub mod clients;
 pub mod credentials;
 pub mod error;
+mod expiry;
+pub mod forms;
 pub mod kubeconfig;
 mod oidc;
+pub mod operations;
 pub mod preflight;
 pub mod rbac;
+mod registration;
 mod registry;
 mod rotation;
 pub mod store;
 mod tls;
 mod tokens;
+pub mod watch;
+pub mod watched;
 
 pub use clients::{Clients, ClusterClient, Purpose};
 pub use error::FleetError;

@@ -99,7 +99,7 @@ impl FleetService {
     }
 
     /// Where a new cluster belongs when nobody says.
-    fn usual_workspace(permit: &Permit<Manage>) -> i64 {
+    pub(super) fn usual_workspace(permit: &Permit<Manage>) -> i64 {
         match permit.reach() {
             Reach::Workspaces(ids) => ids.first().copied().unwrap_or(PLATFORM),
             Reach::Everything => PLATFORM,
@@ -107,7 +107,7 @@ impl FleetService {
     }
 
     /// A cluster, and what opens it where something does, in one transaction.
-    pub(super) async fn register(
+    pub(super) async fn put_in(
         &self,
         permit: &Permit<Manage>,
         new: &NewCluster,
@@ -115,6 +115,7 @@ impl FleetService {
         draft: Option<&str>,
     ) -> Result<Cluster, ApiError> {
         let (name, settings) = new.check()?;
+        may_use_own(permit, new.transport, new.credentials.as_ref()).await?;
         let workspace_id = new.workspace_id.unwrap_or_else(|| Self::usual_workspace(permit));
         permit.within(Some(workspace_id)).await?;
         let id = self.rng.uuid();
@@ -205,13 +206,14 @@ impl Clusters for FleetService {
     async fn create(&self, permit: &Permit<Manage>, new: NewCluster) -> Result<Cluster, ApiError> {
         let (_, settings) = new.check()?;
         let Some(given) = &new.credentials else {
-            return self.register(permit, &new, None, None).await;
+            return self.put_in(permit, &new, None, None).await;
         };
+        may_use_own(permit, new.transport, Some(given)).await?;
         let prepared = credentials::prepare(given)?;
         for_this_server(&prepared, &settings.api_server_url)?;
         let preflight = self.look_with(&settings.api_server_url, &prepared).await;
         refuse_what_opens_nothing(&preflight)?;
-        self.register(permit, &new, Some((prepared, Some(&preflight))), None).await
+        self.put_in(permit, &new, Some((prepared, Some(&preflight))), None).await
     }
 
     async fn change(
@@ -334,6 +336,22 @@ async fn typed_settings(tx: &mut Tx, cluster: &Cluster) -> Result<Settings, ApiE
         platform_version: row.opt_text("platform_version").map_err(refused)?,
         ..settings(cluster)
     })
+}
+
+/// The console's own identity, and secrets that it may read, belong to no workspace: who names one needs the right on
+/// everything, or could have a token of somebody else's sent to a server of theirs.
+pub(super) async fn may_use_own(
+    permit: &Permit<Manage>,
+    transport: Transport,
+    given: Option<&NewCredential>,
+) -> Result<(), ApiError> {
+    let refers = given.is_some_and(|given| {
+        given.service_account_token_secret_ref.is_some()
+            || given.prometheus_token_secret_ref.is_some()
+            || given.tempo_token_secret_ref.is_some()
+            || given.loki_token_secret_ref.is_some()
+    });
+    if refers || transport == Transport::InCluster { permit.everywhere().await } else { Ok(()) }
 }
 
 /// A kubeconfig names its server; one for another cluster would be sent to this one.

@@ -18,7 +18,7 @@ use super::{
     FleetService,
     credentials::{self, Prepared, Upstream},
     preflight::{self, Known},
-    registry::{audit, for_this_server, refuse_what_opens_nothing, tell, uuid},
+    registry::{audit, for_this_server, may_use_own, refuse_what_opens_nothing, tell, uuid},
     store::{
         self,
         credentials::{NewStored, Part, SEALED},
@@ -102,6 +102,20 @@ impl FleetService {
         Ok(())
     }
 
+    /// Whom to trust belongs to the cluster: a new token says nothing of it, and what was known counts on.
+    async fn keep_trust(&self, id: uuid::Uuid, prepared: &mut Prepared) -> Result<(), ApiError> {
+        if prepared.key.authority.is_some() {
+            return Ok(());
+        }
+        let before = self.clients.key_of(id).await.map_err(super::FleetError::refused)?;
+        if let Some(before) = before {
+            prepared.key.authority.clone_from(&before.authority);
+            let name = prepared.key.server_name.take();
+            prepared.key.server_name = name.or_else(|| before.server_name.clone());
+        }
+        Ok(())
+    }
+
     pub(super) async fn rotate(
         &self,
         permit: &Permit<Manage>,
@@ -112,8 +126,10 @@ impl FleetService {
         if before.transport != Transport::Direct {
             return Err(ApiError::Conflict(Conflict::NoCredentialTaken));
         }
-        let prepared = credentials::prepare(new)?;
+        may_use_own(permit, before.transport, Some(new)).await?;
+        let mut prepared = credentials::prepare(new)?;
         for_this_server(&prepared, &before.api_server_url)?;
+        self.keep_trust(uuid(id)?, &mut prepared).await?;
         // Before the transaction: no network within one.
         let preflight = self.look_with(&before.api_server_url, &prepared).await;
         refuse_what_opens_nothing(&preflight)?;

@@ -3,6 +3,7 @@
 
 pub mod credentials;
 pub mod drafts;
+pub mod expiry;
 pub mod overview;
 
 use std::collections::BTreeMap;

@@ -4,8 +4,11 @@
 //! Every write goes through the lease: who lost it cannot write, and is told so. Must not decide how a run
 //! ends; that is `worker`'s.
 
+mod done;
 mod lines;
 mod progress;
+
+pub use self::done::Done;
 
 use std::{
     collections::BTreeMap,
@@ -55,31 +58,6 @@ pub struct Facts {
     /// 1 for the first; more after a lost worker.
     pub attempt: i64,
     pub initiator: Initiator,
-}
-
-/// A step's result: a value that later steps need, and a sentence for those who read the run.
-#[derive(Clone, Debug)]
-pub struct Done<T> {
-    value: T,
-    detail: Option<String>,
-}
-
-impl Done<()> {
-    /// A step that has nothing to hand on.
-    pub fn saying(detail: impl Into<String>) -> Self {
-        Self { value: (), detail: Some(detail.into()) }
-    }
-}
-
-impl<T> Done<T> {
-    pub fn with(value: T) -> Self {
-        Self { value, detail: None }
-    }
-
-    #[must_use]
-    pub fn and_saying(self, detail: impl Into<String>) -> Self {
-        Self { detail: Some(detail.into()), ..self }
-    }
 }
 
 /// The handle of one run. Cheap to clone.

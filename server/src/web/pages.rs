@@ -272,6 +272,12 @@ fn provide(console: &'static Console, page: PageRequest) {
     provide_context(keys);
     let workspaces: Arc<dyn app::workspaces::Workspaces> = Arc::clone(&console.workspaces) as _;
     provide_context(workspaces);
+    let clusters: Arc<dyn app::fleet::Clusters> = Arc::clone(&console.fleet) as _;
+    provide_context(clusters);
+    let registrations: Arc<dyn app::fleet::Registrations> = Arc::clone(&console.fleet) as _;
+    provide_context(registrations);
+    let watched: Arc<dyn app::fleet::watched::Watched> = Arc::clone(&console.watched) as _;
+    provide_context(watched);
     let charts: Arc<dyn app::ui::chart::Charts> = Arc::new(chart::Plotters);
     provide_context(charts);
 }

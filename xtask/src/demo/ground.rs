@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
+use super::registry::TOKEN_HOURS;
 use crate::http;
 
 /// As the fleet calls an authority whose key it was given.
@@ -56,6 +57,7 @@ impl Ground {
             format!("--clusters={}", self.links.len()),
             format!("--links={}", links.join(",")),
             format!("--authority-key={}", self.authority_key.display()),
+            format!("--token-hours={TOKEN_HOURS}"),
         ]
     }
 }

@@ -29,6 +29,9 @@ const BIN: &str = "QUARTERDECK_BIN";
 /// Where the tests of sign-in find the packages of their provider.
 const IDP_PACKAGES: &str = "IDP_PACKAGES";
 
+/// The practice fleet, and what is tested on clusters of it.
+const ON_THE_FLEET: [&str; 3] = ["fleet", "engine-proof", "cluster-proof"];
+
 pub fn unit(workspace: &Workspace) -> Result<()> {
     let of_product = product(workspace, |cargo| cargo.env(ENGINES, "sqlite"));
     of_product.and(xtask(workspace))
@@ -42,8 +45,11 @@ pub fn store(workspace: &Workspace) -> Result<()> {
 pub fn fleet(workspace: &Workspace) -> Result<()> {
     let tools = control_plane::ensure(&workspace.cache, &workspace.root)?;
     let mut cargo = cargo_test(workspace);
-    // The second acts on a cluster of the first, with the engine over SQLite.
-    cargo.args(["--package", "fleet", "--package", "engine-proof"]).env(ENGINES, "sqlite");
+    // The others act on clusters of the first, with the store on SQLite.
+    for package in ON_THE_FLEET {
+        cargo.args(["--package", package]);
+    }
+    cargo.env(ENGINES, "sqlite");
     process::run(cargo.env(FLEET_TOOLS, tools))
 }
 
@@ -66,7 +72,7 @@ pub fn everything(workspace: &Workspace, tools: Option<&Path>, helm: Option<&Pat
     cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?);
     match tools {
         Some(tools) => cargo.env(FLEET_TOOLS, tools),
-        None => cargo.args(["--exclude", "fleet", "--exclude", "engine-proof"]),
+        None => cargo.args(ON_THE_FLEET.iter().flat_map(|package| ["--exclude", package])),
     };
     match helm.filter(|_| tools.is_some()) {
         Some(helm) => cargo.env(HELM, helm).env(BIN, build::server(workspace)?),

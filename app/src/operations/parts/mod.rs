@@ -6,6 +6,7 @@ mod badges;
 mod evidence;
 mod live_run;
 mod live_runs;
+mod log_search;
 mod log_tail;
 pub mod log_view;
 #[cfg(feature = "ssr")]

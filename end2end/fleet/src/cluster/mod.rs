@@ -37,7 +37,9 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Where the API server finds the certificate that it presents; it looks again when the file changes.
 pub const CERTIFICATE: &str = "server.crt";
 pub const KEY: &str = "server.key";
-/// The names and addresses in it.
+/// A scene makes this file to have the API server killed and started again; the fleet removes it when that is done.
+pub const RESTART: &str = "restart";
+/// The names and addresses in the certificate.
 pub const SERVER_NAMES: [&str; 6] = [
     "127.0.0.1",
     "10.96.0.1",
@@ -57,8 +59,17 @@ pub struct Plan {
     pub api_port: u16,
     pub link_port: u16,
     pub node_port: u16,
+    /// How long the viewer's token lives.
+    pub token_hours: u32,
     authority: Authority,
     admin: Pair,
+}
+
+/// What those outside know a cluster by.
+pub struct Outside {
+    pub authority: Authority,
+    pub link_port: u16,
+    pub token_hours: u32,
 }
 
 impl Plan {
@@ -68,9 +79,9 @@ impl Plan {
         nodes: usize,
         run: &Path,
         ports: &Ports,
-        authority: Authority,
-        link_port: u16,
+        outside: Outside,
     ) -> Result<Self> {
+        let Outside { authority, link_port, token_hours } = outside;
         let folder = run.join(name);
         std::fs::create_dir_all(&folder)?;
         let admin = authority.client("fleet-admin", Some("system:masters"))?;
@@ -82,6 +93,7 @@ impl Plan {
             api_port: ports.take()?,
             link_port,
             node_port: ports.take()?,
+            token_hours,
             authority,
             admin,
         };
@@ -203,7 +215,9 @@ impl Cluster {
 
         life::nodes::create(&self.client, plan).await.context("cannot create the nodes")?;
         life::apply_all(&self.client, plan).await.context("cannot create the teams' workloads")?;
-        let token = viewer::create(&self.client).await.context("cannot create the viewer")?;
+        let token = viewer::create(&self.client, plan.token_hours)
+            .await
+            .context("cannot create the viewer")?;
         let viewer =
             kubeconfig::render(&plan.name, &plan.link_url(), plan.ca(), &Identity::Token(&token))?;
         plan.write("viewer.kubeconfig", &viewer)?;
@@ -236,19 +250,24 @@ impl Cluster {
         program: &str,
         args: Vec<String>,
     ) -> Result<()> {
-        let runs_exec = program == "kwok";
-        let spec = Spec {
-            name: format!("{}/{program}", plan.name),
-            program: tools.program(program),
-            args,
-            folder: plan.folder.clone(),
-            log: plan.folder.join(format!("{program}.log")),
-            // KWOK runs what `exec` asks for, and looks for it on its own PATH.
-            path: runs_exec.then(|| kwok::search_path(&plan.folder)),
-            has_descendants: runs_exec,
-        };
-        self.children.push(nursery.start(spec).await?);
+        self.children.push(start(plan, nursery, tools, program, args).await?);
         Ok(())
+    }
+
+    /// Ends the API server with no time to say goodbye, and starts it again: on the same port, with the files as they are.
+    pub async fn restart(
+        &mut self,
+        plan: &Plan,
+        nursery: &Nursery,
+        tools: &Tools,
+        etcd: &str,
+    ) -> Result<()> {
+        let api_server = self.children.first().context("a cluster has an API server")?;
+        api_server.stop(Duration::ZERO).await;
+        self.children[0] =
+            start(plan, nursery, tools, "kube-apiserver", arguments::api_server(plan, etcd))
+                .await?;
+        self.await_api().await
     }
 
     /// An error as soon as one process of the cluster has ended.
@@ -270,4 +289,25 @@ impl Cluster {
         futures::future::join_all(others.iter().map(|child| child.stop(STOP_GRACE))).await;
         api_server.stop(STOP_GRACE).await;
     }
+}
+
+async fn start(
+    plan: &Plan,
+    nursery: &Nursery,
+    tools: &Tools,
+    program: &str,
+    args: Vec<String>,
+) -> Result<Child> {
+    let runs_exec = program == "kwok";
+    let spec = Spec {
+        name: format!("{}/{program}", plan.name),
+        program: tools.program(program),
+        args,
+        folder: plan.folder.clone(),
+        log: plan.folder.join(format!("{program}.log")),
+        // KWOK runs what `exec` asks for, and looks for it on its own PATH.
+        path: runs_exec.then(|| kwok::search_path(&plan.folder)),
+        has_descendants: runs_exec,
+    };
+    nursery.start(spec).await
 }

@@ -12,15 +12,18 @@ use crate::life::apply::Manifests;
 
 pub const NAMESPACE: &str = "fleet-access";
 pub const NAME: &str = "viewer";
-/// A year, in seconds.
-const TOKEN_LIFETIME: i64 = 365 * 24 * 60 * 60;
+/// The namespace whose Services have programs that answer.
+const OBSERVED: &str = "agents";
 
-/// Creates the account with its rights, and a token for it.
-pub async fn create(client: &Client) -> Result<String> {
+/// A year: what the API server gives at most, and the default.
+pub const LONGEST_HOURS: u32 = 365 * 24;
+
+/// Creates the account with its rights, and a token for it that lives so many hours.
+pub async fn create(client: &Client, hours: u32) -> Result<String> {
     Manifests::from(manifests()).apply(client).await?;
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), NAMESPACE);
     let spec = TokenRequestSpec {
-        expiration_seconds: Some(TOKEN_LIFETIME),
+        expiration_seconds: Some(i64::from(hours) * 60 * 60),
         ..TokenRequestSpec::default()
     };
     let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
@@ -47,34 +50,44 @@ fn manifests() -> Vec<Value> {
             "roleRef": role,
             "subjects": subject,
         }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": { "name": "fleet-viewer", "namespace": OBSERVED },
+            "rules": observing(),
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": { "name": "fleet-viewer", "namespace": OBSERVED },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "fleet-viewer" },
+            "subjects": subject,
+        }),
     ]
 }
 
-/// Every resource is named: a wildcard would give secrets to whoever adds a group.
+/// What a console asks for that shows nodes, workloads and why they are not well. Every resource is named: a wildcard would
+/// give secrets to whoever adds a group.
 fn rules() -> Value {
     let read = ["get", "list", "watch"];
     json!([
         {
             "apiGroups": [""],
-            "resources": [
-                "nodes", "namespaces", "pods", "pods/log", "services", "endpoints", "events", "configmaps",
-                "persistentvolumes", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas",
-                "limitranges", "serviceaccounts",
-            ],
+            "resources": ["nodes", "namespaces", "pods", "events", "persistentvolumeclaims", "services"],
             "verbs": read,
         },
-        // A query to an upstream behind a Service; only reading ones.
-        { "apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"] },
+        { "apiGroups": [""], "resources": ["configmaps", "pods/log"], "verbs": ["get"] },
         { "apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "daemonsets", "replicasets"], "verbs": read },
         { "apiGroups": ["batch"], "resources": ["jobs", "cronjobs"], "verbs": read },
-        { "apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": read },
-        { "apiGroups": ["networking.k8s.io"], "resources": ["ingresses", "networkpolicies"], "verbs": read },
         { "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read },
-        { "apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": read },
-        { "apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": read },
-        { "apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": read },
-        { "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": read },
+        { "apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": read },
+        { "apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["get", "list"] },
     ])
+}
+
+/// A query to an upstream behind a Service, only reading ones, and only where the cluster's programs are.
+fn observing() -> Value {
+    json!([{ "apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"] }])
 }
 
 #[cfg(test)]
@@ -83,8 +96,9 @@ mod tests {
 
     #[test]
     fn the_viewer_changes_nothing_and_sees_no_secret() {
-        let rules = rules();
-        for rule in rules.as_array().expect("a list") {
+        for rule in
+            [rules(), observing()].iter().flat_map(|rules| rules.as_array().expect("a list"))
+        {
             for verb in rule["verbs"].as_array().expect("verbs") {
                 assert!(["get", "list", "watch"].contains(&verb.as_str().expect("a word")));
             }

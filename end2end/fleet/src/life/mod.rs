@@ -8,6 +8,7 @@ pub mod changes;
 pub mod churn;
 pub mod logs;
 pub mod nodes;
+pub mod role;
 pub mod teams;
 
 use std::{path::Path, time::Duration};
@@ -38,5 +39,5 @@ pub async fn go_on(client: Client, folder: &Path, index: u8) {
             drop(changes::make(&client, turn).await);
         }
     };
-    futures::future::join3(course, logs::grow(folder), churn::follow(&client)).await;
+    futures::future::join3(course, logs::grow(folder), Box::pin(churn::follow(&client))).await;
 }

@@ -1,4 +1,5 @@
-//! The machines of a cluster: zones, instance types, and some with GPUs. KWOK keeps them alive once they exist.
+//! The machines of a cluster: zones, instance types, and some with GPUs, which bear the labels that GPU feature discovery and
+//! the GPU operator give them. KWOK keeps them alive once they exist.
 
 use anyhow::Result;
 use futures::future::try_join_all;
@@ -9,6 +10,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
+use super::role::{GPU_AGENTS, Role};
 use crate::cluster::Plan;
 
 /// GPUs in each GPU node.
@@ -18,7 +20,7 @@ pub async fn create(client: &Client, plan: &Plan) -> Result<()> {
     let nodes = Api::<Node>::all(client.clone());
     let params = PostParams::default();
     let all: Vec<Node> = (0..plan.nodes)
-        .map(|number| serde_json::from_value(manifest(&plan.name, number)))
+        .map(|number| serde_json::from_value(manifest(&plan.name, Role::of(plan.index), number)))
         .collect::<Result<_, _>>()?;
     try_join_all(all.iter().map(|node| nodes.create(&params, node))).await?;
     Ok(())
@@ -35,33 +37,59 @@ pub fn is_ready(node: &Node) -> bool {
     conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
 }
 
-/// Every third node has GPUs.
-fn has_gpus(number: usize) -> bool {
-    number % 3 == 2
+/// Every third node has GPUs, but at the edge.
+fn has_gpus(role: Role, number: usize) -> bool {
+    role.has_gpus() && number % 3 == 2
 }
 
-fn manifest(cluster: &str, number: usize) -> Value {
+/// What feature discovery says of a node with H100s, and what the operator runs there.
+fn gpu_labels() -> Vec<(String, Value)> {
+    let said = [
+        ("feature.node.kubernetes.io/pci-10de.present", "true"),
+        ("nvidia.com/cuda.driver-version.full", "580.95.05"),
+        ("nvidia.com/cuda.driver-version.major", "580"),
+        ("nvidia.com/cuda.runtime-version.full", "13.0"),
+        ("nvidia.com/cuda.runtime-version.major", "13"),
+        ("nvidia.com/gpu.present", "true"),
+        ("nvidia.com/gpu.product", "NVIDIA-H100-80GB-HBM3"),
+        ("nvidia.com/gpu.family", "hopper"),
+        ("nvidia.com/gpu.compute.major", "9"),
+        ("nvidia.com/gpu.compute.minor", "0"),
+        ("nvidia.com/gpu.memory", "81559"),
+        ("nvidia.com/gpu.replicas", "1"),
+        ("nvidia.com/gpu.sharing-strategy", "none"),
+        ("nvidia.com/mig.capable", "true"),
+        ("nvidia.com/mig.strategy", "single"),
+    ];
+    let deployed =
+        GPU_AGENTS.map(|agent| (format!("nvidia.com/gpu.deploy.{agent}"), "true".into()));
+    let counted = ("nvidia.com/gpu.count".to_owned(), GPUS.to_string().into());
+    let said = said.map(|(label, value)| (label.to_owned(), value.into()));
+    said.into_iter().chain(deployed).chain([counted]).collect()
+}
+
+fn manifest(cluster: &str, role: Role, number: usize) -> Value {
     let zone = ["a", "b", "c"][number % 3];
-    let name = format!("{cluster}-{}-{number:02}", if has_gpus(number) { "gpu" } else { "cpu" });
+    let has_gpus = has_gpus(role, number);
+    let name = format!("{cluster}-{}-{number:02}", if has_gpus { "gpu" } else { "cpu" });
     let mut labels = json!({
         "kubernetes.io/hostname": name,
         "kubernetes.io/arch": "amd64",
         "kubernetes.io/os": "linux",
         "topology.kubernetes.io/region": cluster,
         "topology.kubernetes.io/zone": format!("{cluster}-{zone}"),
-        "node.kubernetes.io/instance-type": if has_gpus(number) { "h100-8x" } else { "standard-16" },
+        "node.kubernetes.io/instance-type": if has_gpus { "h100-8x" } else { "standard-16" },
         "node-role.kubernetes.io/worker": "",
     });
     let mut capacity =
         json!({ "cpu": "16", "memory": "64Gi", "pods": "110", "ephemeral-storage": "200Gi" });
-    if has_gpus(number) {
+    if has_gpus {
         capacity =
             json!({ "cpu": "96", "memory": "1Ti", "pods": "110", "ephemeral-storage": "2Ti" });
         capacity["nvidia.com/gpu"] = GPUS.to_string().into();
-        labels["nvidia.com/gpu.present"] = "true".into();
-        labels["nvidia.com/gpu.product"] = "NVIDIA-H100-80GB-HBM3".into();
-        labels["nvidia.com/gpu.count"] = GPUS.to_string().into();
-        labels["nvidia.com/gpu.memory"] = "81559".into();
+        for (label, value) in gpu_labels() {
+            labels[label] = value;
+        }
     }
     json!({
         "apiVersion": "v1",
@@ -90,7 +118,7 @@ mod tests {
 
     #[test]
     fn three_nodes_are_in_three_zones_and_one_has_gpus() {
-        let nodes: Vec<_> = (0..3).map(|number| manifest("harbour", number)).collect();
+        let nodes: Vec<_> = (0..3).map(|number| manifest("harbour", Role::Hub, number)).collect();
         let mut zones: Vec<_> = nodes
             .iter()
             .map(|node| node["metadata"]["labels"]["topology.kubernetes.io/zone"].to_string())
@@ -100,5 +128,9 @@ mod tests {
         let with_gpus =
             nodes.iter().filter(|node| node["status"]["capacity"]["nvidia.com/gpu"] == "8").count();
         assert_eq!(with_gpus, 1);
+        let edge: Vec<_> =
+            (0..3).map(|number| manifest("lighthouse", Role::Edge, number)).collect();
+        let none = edge.iter().all(|node| node["status"]["capacity"]["nvidia.com/gpu"].is_null());
+        assert!(none);
     }
 }

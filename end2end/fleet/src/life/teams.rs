@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::role::Role;
 use crate::{MARK, programs::Program};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,10 +25,34 @@ struct Workload {
     trouble: Option<&'static str>,
     gpus: u32,
     program: Option<Program>,
+    place: Place,
+    /// The label `app.kubernetes.io/component`, where others tell by it what this is.
+    component: Option<&'static str>,
+}
+
+/// In which clusters a workload is, and on which nodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Everywhere,
+    /// Where there are GPUs.
+    Gpus,
+    /// There, on the nodes that the GPU operator has marked for it.
+    GpuNodes,
+    /// In clusters with this role.
+    Only(Role),
 }
 
 const fn plain(namespace: &'static str, name: &'static str, shape: Shape) -> Workload {
-    Workload { namespace, name, shape, trouble: None, gpus: 0, program: None }
+    Workload {
+        namespace,
+        name,
+        shape,
+        trouble: None,
+        gpus: 0,
+        program: None,
+        place: Place::Everywhere,
+        component: None,
+    }
 }
 
 const fn troubled(
@@ -40,10 +65,27 @@ const fn troubled(
 }
 
 const fn on_gpus(namespace: &'static str, name: &'static str, shape: Shape, gpus: u32) -> Workload {
-    Workload { gpus, ..plain(namespace, name, shape) }
+    Workload { gpus, place: Place::Gpus, ..plain(namespace, name, shape) }
 }
 
-const WORKLOADS: [Workload; 26] = [
+/// One agent of the GPU operator.
+const fn gpu_agent(name: &'static str) -> Workload {
+    Workload { place: Place::GpuNodes, ..plain("gpu-operator", name, Shape::DaemonSet) }
+}
+
+/// A function of a mobile network, called what it is.
+const fn network_function(
+    namespace: &'static str,
+    name: &'static str,
+    component: &'static str,
+    shape: Shape,
+    role: Role,
+) -> Workload {
+    let place = Place::Only(role);
+    Workload { place, component: Some(component), ..plain(namespace, name, shape) }
+}
+
+const WORKLOADS: [Workload; 41] = [
     plain("payments", "checkout", Shape::Deployment(4)),
     plain("payments", "ledger", Shape::Deployment(2)),
     troubled("payments", "fraud-scoring", Shape::Deployment(2), "flapping"),
@@ -68,10 +110,27 @@ const WORKLOADS: [Workload; 26] = [
     on_gpus("ml", "embedder", Shape::Deployment(1), 2),
     // No node has so many: a real scheduler says why, again and again.
     on_gpus("ml", "train-large", Shape::Job, 64),
-    plain("ml", "feature-store", Shape::StatefulSet(2)),
+    Workload { place: Place::Gpus, ..plain("ml", "feature-store", Shape::StatefulSet(2)) },
     plain("sandbox", "notebook", Shape::Deployment(1)),
     troubled("sandbox", "prototype", Shape::Deployment(1), "image-pull"),
+    Workload { place: Place::Gpus, ..plain("gpu-operator", "gpu-operator", Shape::Deployment(1)) },
+    gpu_agent("nvidia-driver-daemonset"),
+    gpu_agent("nvidia-container-toolkit-daemonset"),
+    gpu_agent("nvidia-device-plugin-daemonset"),
+    gpu_agent("nvidia-dcgm-exporter"),
+    gpu_agent("gpu-feature-discovery"),
+    gpu_agent("nvidia-mig-manager"),
+    gpu_agent("nvidia-operator-validator"),
+    network_function("5g-core", "amf", "amf", Shape::Deployment(2), Role::Spoke),
+    network_function("5g-core", "smf", "smf", Shape::Deployment(2), Role::Spoke),
+    network_function("5g-core", "nrf", "nrf", Shape::Deployment(1), Role::Spoke),
+    network_function("upf-north", "upf", "upf", Shape::StatefulSet(2), Role::Spoke),
+    network_function("du-quay", "vdu", "du", Shape::StatefulSet(3), Role::Edge),
+    network_function("cu-quay", "vcu-cp", "cu", Shape::Deployment(1), Role::Edge),
+    network_function("cu-quay", "vcu-up", "cu", Shape::Deployment(2), Role::Edge),
 ];
+
+const DCGM_EXPORTER: &str = "nvidia-dcgm-exporter";
 
 /// The teams' namespaces, each once.
 pub fn namespaces() -> impl Iterator<Item = &'static str> {
@@ -96,7 +155,10 @@ pub fn cron_jobs() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn changeable() -> impl Iterator<Item = (&'static str, &'static str, u32)> {
     WORKLOADS.into_iter().filter_map(|row| match row.shape {
         Shape::Deployment(replicas)
-            if row.trouble.is_none() && row.program.is_none() && row.gpus == 0 =>
+            if row.trouble.is_none()
+                && row.program.is_none()
+                && row.gpus == 0
+                && row.place == Place::Everywhere =>
         {
             Some((row.namespace, row.name, replicas))
         }
@@ -106,11 +168,25 @@ pub fn changeable() -> impl Iterator<Item = (&'static str, &'static str, u32)> {
 
 /// Everything that the teams of a cluster have; the clusters of a fleet differ in size.
 pub fn manifests(index: u8) -> Vec<Value> {
-    let teams = namespaces().map(|name| {
+    let role = Role::of(index);
+    let here = |row: &&Workload| row.place.is_in(role);
+    let is_used = |name: &&str| WORKLOADS.iter().filter(here).any(|row| row.namespace == *name);
+    let teams = namespaces().filter(is_used).map(|name| {
         let labels = json!({ format!("{MARK}/team"): name });
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": labels } })
     });
-    teams.chain(WORKLOADS.iter().flat_map(|row| row.manifests(u32::from(index)))).collect()
+    let rows = WORKLOADS.iter().filter(here);
+    teams.chain(rows.flat_map(|row| row.manifests(u32::from(index)))).collect()
+}
+
+impl Place {
+    fn is_in(self, role: Role) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::Gpus | Self::GpuNodes => role.has_gpus(),
+            Self::Only(only) => only == role,
+        }
+    }
 }
 
 impl Workload {
@@ -120,6 +196,9 @@ impl Workload {
                 vec![self.service(), self.deployment(replicas + index % 3)]
             }
             Shape::StatefulSet(replicas) => vec![self.service(), self.stateful_set(replicas)],
+            Shape::DaemonSet if self.name == DCGM_EXPORTER => {
+                vec![self.exporter_service(), self.daemon_set()]
+            }
             Shape::DaemonSet => vec![self.daemon_set()],
             Shape::Job => vec![self.object("batch/v1", "Job", &self.job())],
             Shape::CronJob(schedule) => vec![self.cron_job(schedule)],
@@ -133,7 +212,15 @@ impl Workload {
     }
 
     fn labels(&self) -> Value {
-        json!({ "app.kubernetes.io/name": self.name, "app.kubernetes.io/part-of": self.namespace })
+        let mut labels = json!({ "app.kubernetes.io/name": self.name, "app.kubernetes.io/part-of": self.namespace });
+        if self.place == Place::GpuNodes {
+            // The operator's own way to name its pods.
+            labels["app"] = self.name.into();
+        }
+        if let Some(component) = self.component {
+            labels["app.kubernetes.io/component"] = component.into();
+        }
+        labels
     }
 
     fn selector(&self) -> Value {
@@ -190,6 +277,12 @@ impl Workload {
         self.object("v1", "Service", &spec)
     }
 
+    /// As the operator makes it; its pods are not really there, so nothing answers.
+    fn exporter_service(&self) -> Value {
+        let spec = json!({ "selector": self.selector(), "ports": [{ "name": "gpu-metrics", "port": 9400 }] });
+        self.object("v1", "Service", &spec)
+    }
+
     fn template(&self, restart: &str) -> Value {
         let mut labels = self.labels();
         if let Some(trouble) = self.trouble {
@@ -208,9 +301,16 @@ impl Workload {
         if restart == "Always" {
             container["ports"] = json!([{ "name": "http", "containerPort": 8080 }]);
         }
+        let nodes = (self.place == Place::GpuNodes)
+            .then(|| json!({ "nvidia.com/gpu.deploy.operator-validator": "true" }));
         json!({
             "metadata": { "labels": labels, "annotations": annotations },
-            "spec": { "restartPolicy": restart, "terminationGracePeriodSeconds": 1, "containers": [container] },
+            "spec": {
+                "restartPolicy": restart,
+                "terminationGracePeriodSeconds": 1,
+                "nodeSelector": nodes,
+                "containers": [container],
+            },
         })
     }
 }
@@ -260,6 +360,29 @@ mod tests {
             echo.template("Always")["metadata"]["annotations"]["practice-fleet.dev/program"],
             "echo"
         );
+    }
+
+    #[test]
+    fn only_where_there_are_gpus_somebody_asks_for_them() {
+        for index in 0..3 {
+            let asked =
+                manifests(index).iter().any(|object| object.to_string().contains("nvidia.com/gpu"));
+            assert_eq!(asked, Role::of(index).has_gpus());
+        }
+    }
+
+    #[test]
+    fn the_radio_is_at_the_edge_and_the_core_in_a_spoke() {
+        let components = |index| -> BTreeSet<String> {
+            let all = manifests(index);
+            let labels = all
+                .iter()
+                .map(|object| &object["metadata"]["labels"]["app.kubernetes.io/component"]);
+            labels.filter_map(|label| label.as_str().map(String::from)).collect()
+        };
+        assert!(components(0).is_empty());
+        assert_eq!(components(1), ["amf", "nrf", "smf", "upf"].map(String::from).into());
+        assert_eq!(components(2), ["cu", "du"].map(String::from).into());
     }
 
     #[test]

@@ -13,14 +13,17 @@ mod rotate_ca;
 mod slow_link;
 mod troubles;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 
 pub use crate::life::churn::Rate;
-use crate::{MARK, kubeconfig, link::Links, state};
+use crate::{MARK, cluster::RESTART, kubeconfig, link::Links, state, wait};
+
+/// An API server that starts on a busy machine has been seen to need 20 s.
+const RESTART_LIMIT: Duration = Duration::from_mins(2);
 
 /// What a scene may act on.
 pub struct Stage {
@@ -47,6 +50,16 @@ impl Stage {
         kubeconfig::client(&self.direct(&self.cluster.admin_kubeconfig)?).await
     }
 
+    /// Has the API server killed and started again, and waits until it answers.
+    async fn restart(&self) -> Result<()> {
+        let request = self.cluster.folder().join(RESTART);
+        std::fs::write(&request, "").context("cannot ask for a restart")?;
+        wait::until("the API server to be back", RESTART_LIMIT, async || {
+            Ok::<_, std::convert::Infallible>((!request.exists()).then_some(()))
+        })
+        .await
+    }
+
     /// A kubeconfig of the cluster as one of its own components would have it.
     fn direct(&self, path: &Path) -> Result<String> {
         let text = std::fs::read_to_string(path)
@@ -58,6 +71,7 @@ impl Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scene {
     ApiDown,
+    ApiRestart,
     SlowLink,
     ExpiredToken,
     RotateCa,
@@ -69,11 +83,16 @@ pub enum Scene {
 }
 
 /// Every scene, with what it does in one line.
-pub const ALL: [(Scene, &str, &str); 20] = [
+pub const ALL: [(Scene, &str, &str); 21] = [
     (
         Scene::ApiDown,
         "api-down",
         "the API server cannot be reached: connections end, new ones are refused",
+    ),
+    (
+        Scene::ApiRestart,
+        "api-restart",
+        "the API server is killed and starts again; nothing to undo",
     ),
     (Scene::SlowLink, "slow-link", "every answer of the API server comes about 2 s late"),
     (
@@ -146,6 +165,7 @@ impl Scene {
     pub async fn play(self, stage: &Stage) -> Result<()> {
         match self {
             Self::ApiDown => api_down::play(stage).await,
+            Self::ApiRestart => stage.restart().await,
             Self::SlowLink => slow_link::play(stage).await,
             Self::ExpiredToken => expired_token::play(stage).await,
             Self::RotateCa => rotate_ca::play(stage).await,
@@ -160,6 +180,7 @@ impl Scene {
     pub async fn undo(self, stage: &Stage) -> Result<()> {
         match self {
             Self::ApiDown => api_down::undo(stage).await,
+            Self::ApiRestart => Ok(()),
             Self::SlowLink => slow_link::undo(stage).await,
             Self::ExpiredToken => expired_token::undo(stage).await,
             Self::RotateCa => rotate_ca::undo(stage).await,
@@ -209,6 +230,6 @@ mod tests {
     #[test]
     fn an_unknown_scene_is_answered_with_the_known_ones() {
         let error = Scene::find("earthquake").expect_err("there is none");
-        assert!(error.to_string().contains("api-down, slow-link, expired-token"));
+        assert!(error.to_string().contains("api-down, api-restart, slow-link"));
     }
 }

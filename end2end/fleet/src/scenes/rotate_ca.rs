@@ -1,7 +1,7 @@
 //! `rotate-ca`: the API server presents a certificate of another authority than the one that the kubeconfigs name.
 //!
-//! The server reads its certificate anew when the file changes, as it does where certificates are rotated. The cluster's own
-//! components ask for it by another name and get another certificate, so that only those outside are troubled. For whoever
+//! The server starts again with another certificate. It would read a changed file while it runs, too, but whoever was
+//! connected could then resume the session of before, for which nobody looks at a certificate. The cluster's own components ask for it by another name and get another certificate, so that only those outside are troubled. For whoever
 //! is to be brought back without the undo, `rotated.kubeconfig` has the viewer's token with the new authority.
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -18,8 +18,7 @@ use crate::{
     wait,
 };
 
-/// The server looks at once, and once a minute to be sure.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(30);
 
 pub async fn play(stage: &Stage) -> Result<()> {
     if kept(stage, CERTIFICATE).exists() {
@@ -70,12 +69,12 @@ fn token(stage: &Stage) -> Result<String> {
     token.map(ToOwned::to_owned).context("the viewer's kubeconfig has no token")
 }
 
-/// Gives the server its certificate, waits until it presents it, and ends the connections that were made with the other.
+/// Gives the server its certificate, and waits until it presents it.
 async fn present(stage: &Stage, pair: &Pair, authority: &str) -> Result<()> {
     let folder = stage.cluster.folder();
-    // The key first: a certificate without its key is refused, and looked at again when the other comes.
     write_whole(&folder.join(KEY), pair.key.as_bytes())?;
     write_whole(&folder.join(CERTIFICATE), pair.certificate.as_bytes())?;
+    stage.restart().await?;
     let anybody = Identity::Token("nobody");
     let name = &stage.cluster.name;
     let config = kubeconfig::render(name, &stage.cluster.api_url, authority, &anybody)?;
@@ -87,7 +86,5 @@ async fn present(stage: &Stage, pair: &Pair, authority: &str) -> Result<()> {
             Err(error) => Err(anyhow::Error::from(error)),
         }
     })
-    .await?;
-    stage.links.cut(name).await?;
-    stage.links.mend(name).await
+    .await
 }

@@ -13,6 +13,7 @@ mod placement;
 mod probes;
 mod rights;
 mod services;
+mod statuses;
 
 use serde_json::Value;
 

@@ -40,9 +40,24 @@ async fn may(
 #[tokio::test]
 async fn the_viewer_is_told_what_it_may() {
     let viewer = viewer(HARBOUR).await;
-    assert!(may(&viewer, "list", "", "pods", None).await);
+    let core = ["nodes", "namespaces", "pods", "events", "services", "persistentvolumeclaims"];
+    let apps = ["deployments", "statefulsets", "daemonsets", "replicasets"];
+    let groups: [(&str, &[&str]); 5] = [
+        ("", &core),
+        ("apps", &apps),
+        ("batch", &["jobs", "cronjobs"]),
+        ("discovery.k8s.io", &["endpointslices"]),
+        ("networking.k8s.io", &["networkpolicies"]),
+    ];
+    for (group, resources) in groups {
+        for resource in resources {
+            for verb in ["get", "list", "watch"] {
+                assert!(may(&viewer, verb, group, resource, None).await, "{verb} {resource}");
+            }
+        }
+    }
     assert!(may(&viewer, "get", "", "pods", Some("log")).await);
-    assert!(may(&viewer, "watch", "apps", "deployments", None).await);
+    assert!(may(&viewer, "get", "", "configmaps", None).await);
 }
 
 #[tokio::test]
@@ -50,6 +65,9 @@ async fn the_viewer_is_told_what_it_may_not() {
     let viewer = viewer(HARBOUR).await;
     for (verb, group, resource, subresource) in [
         ("list", "", "secrets", None),
+        ("list", "", "configmaps", None),
+        ("get", "", "services", Some("proxy")),
+        ("create", "", "serviceaccounts", Some("token")),
         ("get", "", "nodes", Some("proxy")),
         ("create", "", "pods", Some("exec")),
         ("delete", "", "pods", None),

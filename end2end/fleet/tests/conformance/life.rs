@@ -7,7 +7,7 @@ use k8s_openapi::api::{
 };
 use kube::{Api, ResourceExt, api::ListParams};
 
-use crate::practice::{HARBOUR, admin, eventually_in};
+use crate::practice::{HARBOUR, LAGOON, admin, eventually_in, is_running};
 
 #[tokio::test]
 async fn some_nodes_have_gpus() {
@@ -17,6 +17,34 @@ async fn some_nodes_have_gpus() {
     let status = found.first().expect("a node with GPUs").status.clone().expect("a status");
     assert_eq!(status.capacity.expect("capacity")["nvidia.com/gpu"].0, "8");
     assert_eq!(status.allocatable.expect("allocatable")["nvidia.com/gpu"].0, "8");
+    assert_eq!(found[0].labels()["nvidia.com/gpu.family"], "hopper");
+}
+
+#[tokio::test]
+async fn the_gpu_operator_runs_an_exporter_on_each_node_with_gpus() {
+    let client = admin(HARBOUR).await;
+    let exporters = Api::<Pod>::namespaced(client.clone(), "gpu-operator");
+    let of_exporter = ListParams::default().labels("app=nvidia-dcgm-exporter");
+    let on = eventually_in("an exporter that runs", async || {
+        let all = exporters.list(&of_exporter).await?;
+        let on: Vec<_> = all.iter().filter(|pod| is_running(pod)).collect();
+        let names = on.iter().filter_map(|pod| pod.spec.as_ref()?.node_name.clone());
+        Ok((!on.is_empty()).then(|| names.collect::<Vec<_>>()))
+    });
+    assert_eq!(on.await, ["harbour-gpu-02"]);
+}
+
+#[tokio::test]
+async fn a_spoke_runs_network_functions_that_say_what_they_are() {
+    let pods = Api::<Pod>::all(admin(LAGOON).await);
+    for component in ["amf", "smf", "upf"] {
+        let of_component =
+            ListParams::default().labels(&format!("app.kubernetes.io/component={component}"));
+        eventually_in(component, async || {
+            Ok(pods.list(&of_component).await?.iter().any(is_running).then_some(()))
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod access;
 mod api;
 mod churn;
 mod ending;
+mod fronts;
 mod gone;
 mod life;
 mod pods;

@@ -44,6 +44,11 @@ pub fn folder() -> PathBuf {
 
 /// Starts `fleet up` with a standard input that closes when this process ends.
 pub fn start(folder: &Path, clusters: u8) -> Child {
+    start_with(folder, clusters, &[])
+}
+
+/// The same with further flags.
+pub fn start_with(folder: &Path, clusters: u8, flags: &[&str]) -> Child {
     let tools = std::env::var_os("FLEET_TOOLS")
         .expect("FLEET_TOOLS names no folder with the control plane: run cargo xtask test fleet");
     std::fs::create_dir_all(folder).expect("a folder for the fleet");
@@ -52,6 +57,7 @@ pub fn start(folder: &Path, clusters: u8) -> Child {
     let log = std::fs::File::create(folder.join("up.log")).expect("a log");
     Command::new(env!("CARGO_BIN_EXE_fleet"))
         .args(["up", "--nodes", "3", "--until-stdin-closes", "--clusters", &clusters.to_string()])
+        .args(flags)
         .arg("--dir")
         .arg(folder)
         .env("FLEET_TOOLS", tools)

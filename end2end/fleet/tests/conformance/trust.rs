@@ -1,10 +1,14 @@
 //! `expired-token` and `rotate-ca`: a credential that is refused, and a server that is not trusted.
 
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Node;
-use kube::{Api, Client, api::ListParams};
+use kube::{
+    Api, Client,
+    api::{ListParams, WatchParams},
+};
 
 use crate::{
-    practice::{LAGOON, admin, client, eventually_in, fleet, viewer},
+    practice::{LAGOON, LIMIT, admin, client, eventually_in, fleet, viewer},
     scenes::{LINK, scene},
 };
 
@@ -35,8 +39,11 @@ async fn rotate_ca_is_trusted_by_nobody_outside_until_its_authority_is_known() {
     assert_eq!(nodes(open.clone()).await.expect("before"), 3);
 
     scene("rotate-ca", LAGOON, false);
-    let untrusted = nodes(viewer(LAGOON).await).await.expect_err("another authority");
-    assert!(format!("{untrusted:?}").contains("UnknownIssuer"), "{untrusted:?}");
+    // By a new client, and by one that could resume an older session.
+    for client in [viewer(LAGOON).await, open.clone()] {
+        let untrusted = nodes(client).await.expect_err("another authority");
+        assert!(format!("{untrusted:?}").contains("UnknownIssuer"), "{untrusted:?}");
+    }
     let repaired = fleet().clusters[LAGOON].folder().join("rotated.kubeconfig");
     assert_eq!(nodes(client(&repaired).await).await.expect("the new authority is known"), 3);
 
@@ -47,4 +54,18 @@ async fn rotate_ca_is_trusted_by_nobody_outside_until_its_authority_is_known() {
         nodes(open.clone()).await.map(Some)
     })
     .await;
+}
+
+#[tokio::test]
+async fn api_restart_ends_every_watch_and_the_server_is_back_with_all_it_knew() {
+    let _link = LINK.lock().await;
+    let client = admin(LAGOON).await;
+    let all = Api::<Node>::all(client.clone());
+    let from = all.list(&ListParams::default()).await.expect("a list").metadata.resource_version;
+    let watch = WatchParams::default().fields("metadata.name=nobody").timeout(280);
+    let mut events = all.watch(&watch, &from.expect("a version")).await.expect("a watch").boxed();
+    scene("api-restart", LAGOON, false);
+    let end = tokio::time::timeout(LIMIT, events.next()).await.expect("the watch ends");
+    assert!(!matches!(end, Some(Ok(_))), "{end:?}");
+    assert_eq!(nodes(client).await.expect("it answers again"), 3);
 }

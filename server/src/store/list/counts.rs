@@ -12,7 +12,7 @@ const LOOK_WORDS: i64 = 5_000;
 /// What so few rows have is looked up row by row, however old: that costs no more.
 const RARE: i64 = LOOK / LEADER_COST;
 /// One column of the answer for each state.
-const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
+const NAMES: [&str; 4] = ["state_1", "state_2", "state_3", "state_4"];
 
 /// A filter's key and one of its values.
 pub type State = (&'static str, &'static str);
@@ -81,11 +81,11 @@ async fn in_one_look(
         let part = left.take(if ask.has_words() { LOOK_WORDS } else { LOOK });
         (ask.sliced(db.dialect(), &part).0, !left.is_empty())
     };
-    let mut sql = Sql::new("SELECT 0 AS nothing");
-    for ((key, value), name) in states.iter().zip(NAMES) {
+    let mut sql = Sql::new("SELECT ");
+    for (n, ((key, value), name)) in states.iter().zip(NAMES).enumerate() {
         let column = column_of(ask.table, key).unwrap_or("''");
-        sql = sql.push(", COUNT(CASE WHEN ").push(column).push(" = ").arg(*value);
-        sql = sql.push(" THEN 1 END) AS ").push(name);
+        sql = sql.push(if n == 0 { "COUNT(CASE WHEN " } else { ", COUNT(CASE WHEN " });
+        sql = sql.push(column).push(" = ").arg(*value).push(" THEN 1 END) AS ").push(name);
     }
     let row = db.fetch_one(sql.append(rows)).await?;
     let read = |name| row.i64(name).map(|rows| capped(rows, below));

@@ -1,0 +1,325 @@
+//! `/clusters/{id}`: how does this cluster fare, why, and what opens it?
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{cluster_forms, words};
+use crate::{
+    error::{ApiError, Thing},
+    events,
+    fleet::{
+        Clusters, View,
+        credentials::CredentialMeta,
+        model::{Cluster, Transport},
+        trouble::Trouble,
+    },
+    identity::{Capability, enter},
+    paths,
+    request::PageRequest,
+    time::Micros,
+    ui::{
+        Alert, Card, Clockface, CopyId, Crumb, Moment, PageHead, PageTitle, SetTitle, StatusBadge,
+        Tone, failure::Failure, load,
+    },
+};
+
+#[component]
+pub fn ClusterPage() -> impl IntoView {
+    let Some(request) = PageRequest::from_context() else { return ().into_any() };
+    let id = use_params_map().read_untracked().get("id").unwrap_or_default();
+    let content = load(move || fetch(id.clone()));
+    view! {
+        <SetTitle title=PageTitle::Cluster />
+        <Suspense>
+            {move || {
+                let request = request.clone();
+                Suspend::new(async move {
+                    match &*content.await {
+                        Ok(cluster) => draw(cluster, &request),
+                        Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
+                    }
+                })
+            }}
+        </Suspense>
+    }
+    .into_any()
+}
+
+fn fetch(id: String) -> impl Future<Output = Result<Cluster, ApiError>> + Send {
+    let entered = enter::<View, dyn Clusters>();
+    async move {
+        let (permit, clusters) = entered.await?;
+        if id.is_empty() {
+            return Err(ApiError::NotFound(Thing::Cluster));
+        }
+        clusters.get(&permit, &id).await
+    }
+}
+
+fn draw(cluster: &Cluster, request: &PageRequest) -> AnyView {
+    let clock = Clockface::of(request);
+    let manages = request.caller.as_ref().is_some_and(|c| c.may(Capability::FleetManage));
+    let crumbs =
+        vec![Crumb::link("Clusters", paths::clusters()), Crumb::here(cluster.label().to_owned())];
+    let changes = if manages {
+        cluster_forms::settings(cluster, request)
+    } else {
+        super::new::needs_manage()
+    };
+    let stray = cluster_forms::stray(cluster, request, manages);
+    view! {
+        <PageHead
+            title=cluster.label().to_owned()
+            crumbs
+            lede=lede(cluster, &clock)
+            actions=cluster_forms::refresh(cluster, manages)
+        />
+        {stray}
+        <div class="cols">
+            <div class="stack">
+                {standing(cluster)}
+                // What is watched (nodes, workloads, warnings) stands here, above history and capabilities.
+                <section id="history" data-topics=events::CLUSTERS>
+                    {deductions(cluster)}
+                </section>
+                <section id="capabilities">{capabilities(cluster, &clock)}</section>
+            </div>
+            <aside class="stack">
+                {facts(cluster, &clock)}
+                {credential(cluster, request, &clock, manages)}
+                {changes}
+            </aside>
+        </div>
+    }
+    .into_any()
+}
+
+fn lede(cluster: &Cluster, clock: &Clockface) -> AnyView {
+    let status = &cluster.status;
+    let score = status.health_score.map(|score| format!(" {score} of 100."));
+    let since = view! { " since " <Moment at=status.state_since clock=clock.clone() /> "." };
+    view! { {words::state_badge(status.state)} {since} {score} }.into_any()
+}
+
+/// Why it is not well, with the way out.
+fn standing(cluster: &Cluster) -> Option<AnyView> {
+    let status = &cluster.status;
+    let trouble = status.last_error_code.as_deref().and_then(|code| code.parse::<Trouble>().ok());
+    if let Some(trouble) = trouble {
+        return Some(told(trouble));
+    }
+    if let Some(error) = status.last_error.clone() {
+        return Some(
+            view! {
+                <Alert tone=Tone::Warn title="The last look at it failed">
+                    <p>{error}</p>
+                </Alert>
+            }
+            .into_any(),
+        );
+    }
+    match (cluster.transport, &cluster.credential) {
+        (Transport::Direct, None) => Some(told(Trouble::NoCredential)),
+        (Transport::Outpost, _) if status.last_check_at.is_none() => Some(told(Trouble::NoOutpost)),
+        _ => None,
+    }
+}
+
+fn told(trouble: Trouble) -> AnyView {
+    let tone = match trouble {
+        Trouble::NoCredential | Trouble::NoOutpost => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    view! {
+        <Alert tone title=trouble.says()>
+            <p>{trouble.way_out()}</p>
+        </Alert>
+    }
+    .into_any()
+}
+
+fn deductions(cluster: &Cluster) -> Option<AnyView> {
+    let status = &cluster.status;
+    if status.deductions.is_empty() {
+        return None;
+    }
+    let lines = status
+        .deductions
+        .iter()
+        .map(|deduction| {
+            view! {
+                <li>
+                    <b class="num">{format!("−{}", deduction.points)}</b>
+                    " "
+                    {deduction.reason.clone()}
+                </li>
+            }
+        })
+        .collect_view();
+    Some(
+        view! {
+            <Card title="What its health lost">
+                <ul class="plain stack tight">{lines}</ul>
+            </Card>
+        }
+        .into_any(),
+    )
+}
+
+fn capabilities(cluster: &Cluster, clock: &Clockface) -> AnyView {
+    let Some(found) = &cluster.capabilities else {
+        let why = cluster.discovery_error.clone().unwrap_or_else(|| {
+            "Nobody has looked yet what is installed here. It is looked for once the cluster is reached, and every day.".to_owned()
+        });
+        return view! {
+            <Card title="What is installed">
+                <p class="dim">{why}</p>
+            </Card>
+        }
+        .into_any();
+    };
+    let lines = found
+        .evidence
+        .iter()
+        .map(|evidence| {
+            let unread = (!evidence.readable)
+                .then(|| view! { <StatusBadge tone=Tone::Waiting word="not readable" /> " " });
+            view! {
+                <dt>{evidence.capability.replace('_', " ")}</dt>
+                <dd>{unread} {evidence.says.clone()}</dd>
+            }
+        })
+        .collect_view();
+    let at = found.discovered_at.map(|at| view! { <Moment at clock=clock.clone() /> }.into_any());
+    view! {
+        <Card title="What is installed" remark=at.unwrap_or_else(|| ().into_any())>
+            <dl class="facts">{lines}</dl>
+        </Card>
+    }
+    .into_any()
+}
+
+/// One line of a card, drawn before the card is.
+fn fact(name: &'static str, value: impl IntoView + 'static) -> AnyView {
+    view! {
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+    }
+    .into_any()
+}
+
+fn moment(at: Micros, clock: &Clockface) -> AnyView {
+    view! { <Moment at clock=clock.clone() /> }.into_any()
+}
+
+fn facts(cluster: &Cluster, clock: &Clockface) -> AnyView {
+    let unknown = || "not known".to_owned();
+    let platform = match (cluster.platform, cluster.registered_platform) {
+        (Some(found), Some(typed)) => {
+            format!("{} (registered as {})", found.label(), typed.label())
+        }
+        (Some(platform), None) => platform.label().to_owned(),
+        (None, _) => unknown(),
+    };
+    let version = match (&cluster.platform_version, &cluster.registered_platform_version) {
+        (Some(found), Some(typed)) => format!("{found} (registered as {typed})"),
+        (Some(version), None) => version.clone(),
+        (None, _) => unknown(),
+    };
+    let seen = cluster.last_seen_at.map_or_else(|| "never".into_any(), |at| moment(at, clock));
+    let reached = format!(
+        "{}, {}, last seen ",
+        words::transport(cluster.transport),
+        words::connectivity(cluster.status.connectivity)
+    );
+    let kubernetes = cluster.kubernetes_version.clone().unwrap_or_else(unknown);
+    let mut lines = vec![
+        fact("Name", cluster.name.clone()),
+        fact("Id", view! { <CopyId text=cluster.id.clone() /> }),
+        fact("API server", view! { <code>{cluster.api_server_url.clone()}</code> }),
+        fact("Reached", view! { {reached} {seen} }),
+        fact("Kubernetes", kubernetes),
+        fact("Platform", platform),
+        fact("Platform version", version),
+        fact("Type", words::kind(cluster.cluster_type)),
+        fact("Environment", words::environment(cluster.environment)),
+    ];
+    lines.extend(cluster.region.clone().map(|region| fact("Region", region)));
+    let certificate = cluster.status.certificate_expires_at;
+    lines.extend(certificate.map(|at| fact("Its certificate ends", moment(at, clock))));
+    if !cluster.labels.is_empty() {
+        let label = |(key, value)| view! { <code>{format!("{key}={value}")}</code> " " };
+        lines.push(fact("Labels", cluster.labels.iter().map(label).collect_view()));
+    }
+    view! {
+        <Card title="Facts">
+            <dl class="facts">{lines}</dl>
+        </Card>
+    }
+    .into_any()
+}
+
+fn credential(
+    cluster: &Cluster,
+    request: &PageRequest,
+    clock: &Clockface,
+    manages: bool,
+) -> AnyView {
+    if cluster.transport != Transport::Direct {
+        return ().into_any();
+    }
+    let forms = manages.then(|| cluster_forms::credential(cluster, request));
+    let Some(meta) = &cluster.credential else {
+        return view! {
+            <Card title="Credential">
+                <p class="dim">"Nothing is stored that opens this cluster."</p>
+                {forms}
+            </Card>
+        }
+        .into_any();
+    };
+    let identity = meta.identity.clone().unwrap_or_else(|| "not known yet".to_owned());
+    let stored = format!(" by {}", meta.created_by);
+    let mut lines = vec![
+        fact("Kind", meta.auth_type.label()),
+        fact("Identity", identity),
+        fact("End", words::expiry(meta, clock)),
+        fact("Checked", checked(meta, clock)),
+        fact("Stored", view! { {moment(meta.created_at, clock)} {stored} }),
+    ];
+    if let Some(reference) = meta.service_account_token_secret_ref.clone() {
+        lines.push(fact("Read from", view! { <code>{reference}</code> }));
+    }
+    if !meta.upstream_tokens.is_empty() {
+        lines.push(fact("Tokens for", meta.upstream_tokens.join(", ")));
+    }
+    let version = format!("version {}", meta.version);
+    view! {
+        <Card title="Credential" remark=version.into_any()>
+            <dl class="facts">{lines}</dl>
+            {forms}
+        </Card>
+    }
+    .into_any()
+}
+
+/// What the last check of it said.
+fn checked(meta: &CredentialMeta, clock: &Clockface) -> AnyView {
+    let (Some(says), Some(at)) = (meta.validation.as_deref(), meta.validated_at) else {
+        return "not yet".into_any();
+    };
+    let trouble = says.parse::<Trouble>().ok();
+    let (tone, word) = match trouble {
+        None => (Tone::Ok, "opens it".to_owned()),
+        Some(_) => (Tone::Bad, says.replace('_', " ")),
+    };
+    let why = trouble
+        .map(|trouble| view! { <div class="why">{trouble.says()} " " {trouble.way_out()}</div> });
+    view! {
+        <StatusBadge tone word />
+        " "
+        {moment(at, clock)}
+        {why}
+    }
+    .into_any()
+}

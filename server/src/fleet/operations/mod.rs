@@ -1,0 +1,3 @@
+//! What people and schedules start in the fleet.
+
+pub mod reseal;
