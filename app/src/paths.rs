@@ -118,14 +118,6 @@ pub fn home() -> String {
     under(route::HOME)
 }
 
-pub fn clusters() -> String {
-    under("/clusters")
-}
-
-pub fn cluster(id: &str) -> String {
-    under(&format!("/clusters/{id}"))
-}
-
 /// One of a cluster's lists: `nodes`, `pods`, `workloads`, `events`.
 pub fn cluster_list(id: &str, list: &str) -> String {
     format!("{}/{list}", cluster(id))

@@ -46,7 +46,7 @@ pub fn App() -> impl IntoView {
     let own_keys = (StaticSegment("account"), StaticSegment("keys"));
     let workspaces = (settings, StaticSegment("workspaces"));
     let clusters = StaticSegment("clusters");
-    let of_cluster = |list| (clusters, ParamSegment("id"), StaticSegment(list));
+    let of_cluster = move |list| (clusters, ParamSegment("id"), StaticSegment(list));
     let mode = SsrMode::PartiallyBlocked;
     view! {
         <Router>

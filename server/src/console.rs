@@ -151,6 +151,8 @@ impl Console {
             clock.clone(),
             rng.clone(),
         );
+        let of_watches = watches.clone();
+        fleet.clients.when_forgotten(move |cluster| of_watches.forget(cluster));
         let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
         let home = HomeService::new(
             clock.clone(),

@@ -133,20 +133,18 @@ fn audit(routes: Routes) -> Routes {
 }
 
 /// What goes on in clusters. Nothing there is changed from here.
-const LOOKS_IN: Access = Needs(&[Capability::FleetView]);
-
 fn watched(routes: Routes) -> Routes {
     routes
-        .page(route::CLUSTER_NODES, LOOKS_IN)
-        .page(route::CLUSTER_PODS, LOOKS_IN)
-        .page(route::CLUSTER_WORKLOADS, LOOKS_IN)
-        .page(route::CLUSTER_EVENTS, LOOKS_IN)
-        .get(route::API_CLUSTER_NODES, LOOKS_IN, api::clusters_watched::nodes)
-        .get(route::API_CLUSTER_PODS, LOOKS_IN, api::clusters_watched::pods)
-        .get(route::API_CLUSTER_WORKLOADS, LOOKS_IN, api::clusters_watched::workloads)
-        .get(route::API_CLUSTER_EVENTS, LOOKS_IN, api::clusters_watched::events)
-        .get(route::API_CLUSTER_FINDINGS, LOOKS_IN, api::clusters_watched::findings)
-        .get(route::API_CLUSTER_OVERVIEW, LOOKS_IN, api::clusters_watched::overview)
+        .page(route::CLUSTER_NODES, FLEET)
+        .page(route::CLUSTER_PODS, FLEET)
+        .page(route::CLUSTER_WORKLOADS, FLEET)
+        .page(route::CLUSTER_EVENTS, FLEET)
+        .get(route::API_CLUSTER_NODES, FLEET, api::clusters_watched::nodes)
+        .get(route::API_CLUSTER_PODS, FLEET, api::clusters_watched::pods)
+        .get(route::API_CLUSTER_WORKLOADS, FLEET, api::clusters_watched::workloads)
+        .get(route::API_CLUSTER_EVENTS, FLEET, api::clusters_watched::events)
+        .get(route::API_CLUSTER_FINDINGS, FLEET, api::clusters_watched::findings)
+        .get(route::API_CLUSTER_OVERVIEW, FLEET, api::clusters_watched::overview)
 }
 
 fn settings(routes: Routes) -> Routes {

@@ -37,6 +37,8 @@ use tempfile::TempDir;
 
 /// Kept sealed by the vault, as a provider's tokens are.
 const CANARY: &str = "canary-refresh-token-55d0c7b29e6f48a3b2c1d0e9";
+/// What opens a cluster, given to a console as people do.
+const CLUSTER: &str = "canary-cluster-token-0b1c2d3e4f5a6b7c8d9e0f1a";
 
 /// A ring in a file, as a deployment has it.
 fn key_file(folder: &TempDir) -> PathBuf {
@@ -193,6 +195,10 @@ async fn original(dialect: Dialect) -> Original {
     let flags = ["--database-url", &url, "--vault-key-file", text(&key_file)];
     let mut serving = Serving::start(&folder, &flags);
     post(&serving, "/api/v1/workspaces", r#"{"name":"Zoë's \"team\""}"#);
+    let cluster = format!(
+        r#"{{"name":"harbour","api_server_url":"https://127.0.0.1:1","credentials":{{"auth_type":"SERVICE_ACCOUNT","token":"{CLUSTER}"}}}}"#
+    );
+    post(&serving, "/api/v1/clusters", &cluster);
     let run = start_run(&serving);
     let live = folder.path().join("live.backup");
     let (code, said) = self::run(&mut quarterdeck(&folder, "backup", &url, &live, &[]));
@@ -212,7 +218,14 @@ async fn original(dialect: Dialect) -> Original {
 async fn a_file_of_either_engine_fills_either() {
     for from in testing::dialects() {
         let original = original(from).await;
-        let Original { engine, folder, live, rest, .. } = &original;
+        let Original { engine, folder, live, rest, key, .. } = &original;
+        for file in [live, rest] {
+            let plain = unpacked(file);
+            assert!(holds(&plain, b"harbour"), "the cluster is in it");
+            for secret in [CLUSTER, CANARY, key.as_str()] {
+                assert!(!holds(&plain, secret.as_bytes()), "{secret} is in clear");
+            }
+        }
         let last = chain_is_whole(&engine.db).await;
         let before = everything(&engine.db, None).await;
         assert!(before["operation_runs"].len() >= 2 && before["audit_log"].len() > 4);

@@ -95,17 +95,20 @@ fn json(answer: &str) -> serde_json::Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
-fn self_check(serving: &Serving) -> serde_json::Value {
+fn post(serving: &Serving, path: &str, body: &str) -> serde_json::Value {
     let (console, key) = (serving.console, &serving.key);
-    let body = r#"{"type":"system.self_check"}"#;
-    let started = json(&send(
+    json(&send(
         console,
         &format!(
-            "POST /api/v1/operations HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\nX-API-Key: {key}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\nX-API-Key: {key}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         ),
-    ));
+    ))
+}
+
+fn self_check(serving: &Serving) -> serde_json::Value {
+    let started = post(serving, "/api/v1/operations", r#"{"type":"system.self_check"}"#);
     let mut run = serde_json::Value::Null;
     until("the run has ended", || {
         run = json(&serving.ask(&format!("GET /api/v1/operations/{}", started["id"])));
@@ -218,6 +221,38 @@ fn upstreams_that_are_gone_fail_the_self_check_and_leave_the_console_ready() {
     let step = steps.iter().find(|step| step["name"] == "upstreams").expect("its step");
     let told = step.to_string();
     assert!(told.contains("dead") && told.contains("lost"), "{told}");
+    let ready = ask(serving.console, "GET /readyz");
+    assert!(ready.ends_with("\nready\n"), "{ready}");
+}
+
+#[test]
+fn clusters_that_are_down_are_told_apart_and_leave_the_console_ready() {
+    let folder = folder();
+    let serving = Serving::start(&folder, &[]);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("some port");
+    let closed = taken.local_addr().expect("bound").to_string();
+    drop(taken);
+    let other = TcpListener::bind("127.0.0.1:0").expect("some port");
+    let plain = other.local_addr().expect("bound").to_string();
+    thread::spawn(move || {
+        for mut stream in other.incoming().flatten() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let names = ["closed", "unknown", "plain"];
+    let hosts = [closed, "nowhere.invalid".to_owned(), plain];
+    let troubles = ["unreachable", "unknown_name", "tls"];
+    for ((name, host), trouble) in names.iter().zip(hosts).zip(troubles) {
+        let credentials =
+            r#"{"auth_type":"SERVICE_ACCOUNT","token":"not-a-real-token-of-anybody"}"#;
+        let body = format!(
+            r#"{{"name":"{name}-cluster","api_server_url":"https://{host}","credentials":{credentials}}}"#
+        );
+        let made = post(&serving, "/api/v1/clusters", &body);
+        assert_eq!(made["credential"]["validation"], trouble, "{made:#}");
+    }
+    let list = json(&serving.ask("GET /api/v1/clusters"));
+    assert_eq!(list["total"], 3, "{list:#}");
     let ready = ask(serving.console, "GET /readyz");
     assert!(ready.ends_with("\nready\n"), "{ready}");
 }

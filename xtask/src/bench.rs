@@ -43,6 +43,12 @@ const BENCHES: &[Bench] = &[
         package: "server",
         source: "server/benches/runs/main.rs",
     },
+    Bench {
+        name: "fleet",
+        what: "memory for each watched pod at 50 000 pods, reading them, finding some among all",
+        package: "server",
+        source: "server/benches/fleet.rs",
+    },
 ];
 
 pub fn names() -> String {

@@ -4,7 +4,6 @@
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod pages;
-pub mod parts;
 #[cfg(feature = "ssr")]
 mod service;
 

@@ -7,9 +7,11 @@
 mod hub;
 mod link;
 mod list;
+mod sections;
 mod swap;
 
 pub use hub::{hear, tell};
 pub use link::{Link, LinkState, LiveState, News};
 pub use list::LiveList;
+pub use sections::LiveSections;
 pub use swap::{fetch_page, replace_row, replace_section, section_is_held};

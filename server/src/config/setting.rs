@@ -2,6 +2,8 @@
 
 use clap::{Arg, ArgAction, builder::NonEmptyStringValueParser};
 
+use super::settings::SETTINGS;
+
 /// The prefix of our variables: `QUARTERDECK_LISTEN`.
 pub const PREFIX: &str = "QUARTERDECK_";
 

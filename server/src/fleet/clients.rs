@@ -9,7 +9,7 @@ mod upstreams;
 use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -120,6 +120,7 @@ struct Inner {
     /// Who uses a credential when nobody asked: the console itself.
     system: Caller,
     made: Mutex<HashMap<Uuid, Arc<ClusterClient>>>,
+    forgotten: OnceLock<Box<dyn Fn(Uuid) + Send + Sync>>,
 }
 
 /// What a request to one API server goes through.
@@ -131,7 +132,7 @@ pub struct Made {
 impl Clients {
     pub fn new(db: Db, vault: Vault, egress: Egress, system: Caller, own: Own) -> Self {
         let made = Mutex::default();
-        Self(Arc::new(Inner { db, vault, egress, own, system, made }))
+        Self(Arc::new(Inner { db, vault, egress, own, system, made, forgotten: OnceLock::new() }))
     }
 
     /// The client of a cluster, by the credential that is stored now.
@@ -165,6 +166,14 @@ impl Clients {
     /// Lets the client of a cluster go; requests under way end by themselves.
     pub fn forget(&self, cluster_id: Uuid) {
         self.made().remove(&cluster_id);
+        if let Some(tell) = self.0.forgotten.get() {
+            tell(cluster_id);
+        }
+    }
+
+    /// Tells who else must let go of a cluster; said once, when the console is put together.
+    pub fn when_forgotten(&self, tell: impl Fn(Uuid) + Send + Sync + 'static) {
+        let _ = self.0.forgotten.set(Box::new(tell));
     }
 
     fn made(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, Arc<ClusterClient>>> {

@@ -39,7 +39,7 @@ use super::spec::Catalog;
 use crate::{
     journal::events::{News, publish as publish_news},
     store::{
-        self, Db, Row, Searchable, Sql, StoreError, Tx,
+        Db, Row, Searchable, Sql, StoreError, Tx,
         list::{Implied, Table},
     },
 };

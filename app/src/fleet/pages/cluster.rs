@@ -12,7 +12,9 @@ use crate::{
         credentials::CredentialMeta,
         model::{Cluster, Transport},
         trouble::Trouble,
+        watched::{Overview, Watched, pages::overview},
     },
+    home::parts::LiveHome,
     identity::{Capability, enter},
     paths,
     request::PageRequest,
@@ -35,7 +37,7 @@ pub fn ClusterPage() -> impl IntoView {
                 let request = request.clone();
                 Suspend::new(async move {
                     match &*content.await {
-                        Ok(cluster) => draw(cluster, &request),
+                        Ok((cluster, seen)) => draw(cluster, seen.as_ref(), &request),
                         Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
                     }
                 })
@@ -45,18 +47,36 @@ pub fn ClusterPage() -> impl IntoView {
     .into_any()
 }
 
-fn fetch(id: String) -> impl Future<Output = Result<Cluster, ApiError>> + Send {
+/// The cluster, and what goes on in it where it can be looked into.
+type Content = (Cluster, Option<Overview>);
+
+fn fetch(id: String) -> impl Future<Output = Result<Content, ApiError>> + Send {
     let entered = enter::<View, dyn Clusters>();
+    let watched = enter::<View, dyn Watched>();
     async move {
         let (permit, clusters) = entered.await?;
         if id.is_empty() {
             return Err(ApiError::NotFound(Thing::Cluster));
         }
-        clusters.get(&permit, &id).await
+        let cluster = clusters.get(&permit, &id).await?;
+        let opens = match cluster.transport {
+            Transport::Direct => cluster.credential.is_some(),
+            Transport::InCluster => true,
+            Transport::Outpost => false,
+        };
+        if !opens {
+            return Ok((cluster, None));
+        }
+        // Without what goes on in it, the page of a cluster is still the page of a cluster.
+        let seen = match watched.await {
+            Ok((permit, watched)) => watched.overview(&permit, &id).await.ok(),
+            Err(_) => None,
+        };
+        Ok((cluster, seen))
     }
 }
 
-fn draw(cluster: &Cluster, request: &PageRequest) -> AnyView {
+fn draw(cluster: &Cluster, seen: Option<&Overview>, request: &PageRequest) -> AnyView {
     let clock = Clockface::of(request);
     let manages = request.caller.as_ref().is_some_and(|c| c.may(Capability::FleetManage));
     let crumbs =
@@ -67,6 +87,9 @@ fn draw(cluster: &Cluster, request: &PageRequest) -> AnyView {
         super::new::needs_manage()
     };
     let stray = cluster_forms::stray(cluster, request, manages);
+    let tabs = seen.map(|_| overview::tabs(&cluster.id, None));
+    let (live, goes_on) = seen.map(|seen| goes_on(seen, &cluster.id, &clock)).unzip();
+    let beside = seen.map(|seen| beside(seen, &cluster.id, &clock));
     view! {
         <PageHead
             title=cluster.label().to_owned()
@@ -74,22 +97,64 @@ fn draw(cluster: &Cluster, request: &PageRequest) -> AnyView {
             lede=lede(cluster, &clock)
             actions=cluster_forms::refresh(cluster, manages)
         />
+        {tabs}
+        {live}
         {stray}
         <div class="cols">
             <div class="stack">
                 {standing(cluster)}
-                // What is watched (nodes, workloads, warnings) stands here, above history and capabilities.
+                {goes_on}
                 <section id="history" data-topics=events::CLUSTERS>
                     {deductions(cluster)}
                 </section>
                 <section id="capabilities">{capabilities(cluster, &clock)}</section>
             </div>
             <aside class="stack">
+                {beside}
                 {facts(cluster, &clock)}
                 {credential(cluster, request, &clock, manages)}
                 {changes}
             </aside>
         </div>
+    }
+    .into_any()
+}
+
+const GOES_ON: &str = "goes-on";
+const BESIDE: &str = "watched";
+
+/// The line to the news, and the section that it keeps.
+fn goes_on(seen: &Overview, id: &str, clock: &Clockface) -> (AnyView, AnyView) {
+    let topics = overview::topics(id);
+    let joined = topics.join(" ");
+    let (unhealthy, warnings) =
+        (overview::unhealthy(seen, id, clock), overview::warnings(seen, id, clock));
+    let live = view! {
+        <div class="filterline">
+            <LiveHome
+                stream=paths::events_stream()
+                topics
+                sections=vec![BESIDE.to_owned(), GOES_ON.to_owned()]
+            />
+        </div>
+    };
+    let section = view! {
+        <section id=GOES_ON class="stack" data-topics=joined>
+            {unhealthy}
+            {warnings}
+        </section>
+    };
+    (live.into_any(), section.into_any())
+}
+
+fn beside(seen: &Overview, id: &str, clock: &Clockface) -> AnyView {
+    let topics = overview::topics(id).join(" ");
+    let (nodes, watches) = (overview::nodes(seen, id), overview::watches(seen, clock));
+    view! {
+        <section id=BESIDE class="stack" data-topics=topics>
+            {nodes}
+            {watches}
+        </section>
     }
     .into_any()
 }

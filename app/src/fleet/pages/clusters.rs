@@ -22,6 +22,7 @@ use crate::{
         failure::Failure,
         filters::Suggestions,
         listing::{Asked, Listing},
+        live::LiveSections,
         load,
         pagination::{capped, place},
         table::{Column, RowLink, Table},
@@ -114,9 +115,10 @@ fn draw(request: &PageRequest, asked: Asked, content: &Result<Content, ApiError>
         return view! {
             {head}
             {views(true)}
-            <div id="clusters" data-topics=events::CLUSTERS>
+            {live()}
+            <section id="clusters" data-topics=events::CLUSTERS>
                 {grid(health)}
-            </div>
+            </section>
         }
         .into_any();
     }
@@ -124,6 +126,7 @@ fn draw(request: &PageRequest, asked: Asked, content: &Result<Content, ApiError>
         {head}
         {views(false)}
         {LISTING.bar(request, &query, &Suggestions::default())}
+        {live()}
         <section id="clusters" class="stack" data-topics=events::CLUSTERS>
             {rows(request, content, &query)}
             {LISTING.pages(&content.page, &query)}
@@ -172,6 +175,18 @@ fn lede(summary: &FleetSummary) -> String {
         .map(|score| format!(" Health {score:.0} of 100 on average."))
         .unwrap_or_default();
     format!("{clusters}: {}.{score}", states.join(", "))
+}
+
+/// The rows, or the tiles, as soon as one of them fares otherwise.
+fn live() -> AnyView {
+    view! {
+        <LiveSections
+            stream=paths::events_stream()
+            topics=vec![events::CLUSTERS.to_owned()]
+            sections=vec!["clusters".to_owned()]
+        />
+    }
+    .into_any()
 }
 
 fn views(tiles: bool) -> AnyView {

@@ -13,14 +13,13 @@ use crate::{
     home::{
         Home,
         model::{Closed, FailedAgain, FailedToday, LeftBy, OpenRow, OpenWork, Severity, day_began},
-        parts::LiveHome,
     },
     identity::{Caller, enter_as_caller},
     paths,
     request::PageRequest,
     ui::{
         Alert, Card, Clockface, Column, Moment, PageHead, PageTitle, SetTitle, StatusBadge, Table,
-        Tone, failure::Failure, load, pagination::grouped, table::RowLink,
+        Tone, failure::Failure, live::LiveSections, load, pagination::grouped, table::RowLink,
     },
 };
 
@@ -71,9 +70,9 @@ fn draw(work: &OpenWork, clock: &Clockface) -> AnyView {
     let lede = work.today.map(|today| lede(today, clock));
     let list = if work.rows.is_empty() { calm(work, clock) } else { list(work, clock) };
     let live = view! {
-        <LiveHome
+        <LiveSections
             stream=paths::events_stream()
-            topics=vec![events::OPERATIONS.to_owned()]
+            topics=vec![events::OPERATIONS.to_owned(), events::CLUSTERS.to_owned()]
             sections=vec![SUMMARY.to_owned(), LIST.to_owned()]
         />
     };

@@ -17,7 +17,7 @@ const TYPED: Duration = Duration::from_millis(150);
 /// What is looked for, and where the reader stands among the matches.
 #[derive(Default)]
 pub(super) struct Search {
-    needle: RefCell<String>,
+    pub needle: RefCell<String>,
     found: RwSignal<usize>,
     /// From 0.
     at: RwSignal<usize>,

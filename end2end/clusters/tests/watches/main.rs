@@ -71,6 +71,9 @@ fn stand(client: kube::Client, clock: Clock) -> Stand {
     let stop = CancellationToken::new();
     let (running, stopped) = (watches.clone(), stop.clone());
     tokio::spawn(async move { running.run(stopped).await });
+    while !watches.runs() {
+        std::thread::yield_now();
+    }
     Stand { watches, source, told, stop }
 }
 
@@ -162,10 +165,14 @@ async fn every_kind_is_read(practice: &Practice) {
     let stand = stand(practice.viewer(0).await, Clock::system());
     let view = stand.whole(Kind::ALL).await;
     for kind in Kind::ALL {
-        let status = view.status(*kind);
-        assert_eq!(status.state, WatchState::Live, "{status:?}");
-        let may_be_none = matches!(kind, Kind::Claims | Kind::NetworkPolicies);
-        assert!(status.objects > 0 || may_be_none, "{status:?}");
+        assert_eq!(view.status(*kind).state, WatchState::Live, "{kind:?}");
+        // Its teams may only just have begun.
+        let may_be_none =
+            matches!(kind, Kind::Claims | Kind::NetworkPolicies | Kind::Jobs | Kind::CronJobs);
+        eventually(&format!("{kind:?}"), async || {
+            (view.status(*kind).objects > 0 || may_be_none).then_some(())
+        })
+        .await;
     }
     let nodes = view.cluster().nodes.table();
     let node = nodes.iter().next().expect("a node");

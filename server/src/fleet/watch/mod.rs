@@ -23,7 +23,10 @@ mod wire;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -79,6 +82,8 @@ struct Inner {
     notices: Arc<dyn Notices>,
     clusters: Mutex<HashMap<Uuid, Arc<Cluster>>>,
     orders: mpsc::UnboundedSender<BoxFuture<'static, ()>>,
+    /// Whether anybody carries out orders: a console that only answers watches nothing.
+    runs: AtomicBool,
     /// Taken by whoever runs.
     inbox: tokio::sync::Mutex<mpsc::UnboundedReceiver<BoxFuture<'static, ()>>>,
 }
@@ -97,6 +102,7 @@ impl Watches {
             notices,
             clusters: Mutex::default(),
             orders,
+            runs: AtomicBool::new(false),
             inbox: tokio::sync::Mutex::new(inbox),
         }))
     }
@@ -112,14 +118,26 @@ impl Watches {
 
     /// The cluster was removed, or has another credential: what is known of it counts no more.
     pub fn forget(&self, cluster: Uuid) {
-        if let Some(held) = self.clusters().remove(&cluster) {
-            held.stop.cancel();
-        }
+        let held = self.clusters().remove(&cluster);
+        let Some(held) = held else { return };
+        held.stop.cancel();
+        // Open pages look again: with the other credential, or to see that it is gone.
+        let watched = Kind::ALL.iter().copied();
+        let watched: Vec<Kind> = watched
+            .filter(|kind| held.told(*kind).state != app::fleet::watched::WatchState::Stopped)
+            .collect();
+        self.0.notices.changed(held.id, held.workspace_id, &watched);
+    }
+
+    /// Whether anybody carries out what is asked.
+    pub fn runs(&self) -> bool {
+        self.0.runs.load(Ordering::Relaxed)
     }
 
     /// Runs the watches and tells of changes, until `stop`.
     pub async fn run(&self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut inbox = self.0.inbox.lock().await;
+        self.0.runs.store(true, Ordering::Relaxed);
         let mut running = JoinSet::new();
         let tell = self.tell();
         tokio::pin!(tell);
@@ -137,6 +155,7 @@ impl Watches {
                 () = &mut tell => {}
             }
         }
+        self.0.runs.store(false, Ordering::Relaxed);
         running.shutdown().await;
         Ok(())
     }
@@ -178,6 +197,9 @@ impl ClusterView {
                 let _ = self.watches.0.orders.send(order);
             }
         }
+        if !self.watches.runs() {
+            return;
+        }
         let all = kinds.iter().map(|kind| {
             let mut statuses = self.cluster.statuses(*kind);
             async move {
@@ -185,7 +207,7 @@ impl ClusterView {
                 let _ = statuses
                     .wait_for(|status| match until {
                         Until::FirstRows => status.is_settled(),
-                        Until::Whole => status.synced_at.is_some() || (status.reason.is_some()),
+                        Until::Whole => status.synced_at.is_some() || status.reason.is_some(),
                     })
                     .await;
             }

@@ -73,7 +73,7 @@ impl<T: Slim> Table<T> {
     }
 
     /// Says whether anything that is shown differs from before.
-    pub(super) fn put(&mut self, object: T) -> bool {
+    pub fn put(&mut self, object: T) -> bool {
         let meta = object.meta();
         let key = Key { namespace: Arc::clone(&meta.namespace), name: Arc::clone(&meta.name) };
         let list = self.list;

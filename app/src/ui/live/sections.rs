@@ -1,19 +1,18 @@
-//! Home's island: draws the open work anew when there is news of any source, while nobody is at work in it.
+//! The island of a page whose sections are drawn anew when there is news of any of its topics, while nobody is at work
+//! in the last of them.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 
+use super::{Link, LinkState, LiveState, News, fetch_page, replace_section, section_is_held};
 use crate::ui::client_only::ClientOnly;
-use crate::ui::live::{
-    Link, LinkState, LiveState, News, fetch_page, replace_section, section_is_held,
-};
 
 /// News of one moment is answered once; what a person decides about can wait so long.
 const GATHER: Duration = Duration::from_secs(1);
 
 #[island]
-pub fn LiveHome(
+pub fn LiveSections(
     stream: String,
     topics: Vec<String>,
     /// The ids of the live sections. The last is the list, which is left alone while the reader is in it.
