@@ -4,11 +4,11 @@ use http::HeaderValue;
 use uuid::Uuid;
 
 use super::{
-    Clients, Part, SEALED, Scope, SecretRef, Trouble, credentials,
     super::{
         FleetError,
         tokens::{OfSecret, Tokens},
     },
+    Clients, Part, SEALED, Scope, SecretRef, Trouble, credentials,
 };
 use crate::egress;
 

@@ -90,10 +90,8 @@ pub async fn look(
     }
     found.platform = Some(Platform::Kubernetes);
     found.platform_version = Some(found.kubernetes_version.clone());
-    let says = format!(
-        "{} by /version; no API group of OpenShift is served.",
-        found.kubernetes_version
-    );
+    let says =
+        format!("{} by /version; no API group of OpenShift is served.", found.kubernetes_version);
     found.capabilities.evidence.push(evidence("platform", says));
     Ok(())
 }
@@ -137,7 +135,8 @@ async fn microshift(client: &kube::Client, found: &mut Found) -> Result<(), Trou
         Err(Trouble::NotKubernetes) => {
             found.platform = Some(Platform::Kubernetes);
             found.platform_version = Some(found.kubernetes_version.clone());
-            let says = "API group config.openshift.io is not served, and no MicroShift names itself.";
+            let says =
+                "API group config.openshift.io is not served, and no MicroShift names itself.";
             found.capabilities.evidence.push(evidence("platform", says));
         }
         Err(trouble) => return Err(trouble),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use app::fleet::{
-    model::{CnfType, ClusterCapabilities},
+    model::{ClusterCapabilities, CnfType},
     trouble::Trouble,
 };
 

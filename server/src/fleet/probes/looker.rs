@@ -171,10 +171,6 @@ impl Look for Looker {
         };
         let certificate_expires_at: Option<Micros> =
             client.ok().and_then(|client| client.handshakes.last().expires_at);
-        Some(Seen {
-            readings: Readings { api, nodes, upstreams },
-            latency,
-            certificate_expires_at,
-        })
+        Some(Seen { readings: Readings { api, nodes, upstreams }, latency, certificate_expires_at })
     }
 }

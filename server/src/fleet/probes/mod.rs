@@ -59,9 +59,6 @@ const DISCOVER_EVERY: i64 = 24 * 3_600 * Micros::SECOND;
 /// What could not be asked for is asked for again.
 const DISCOVER_AGAIN: i64 = 3_600 * Micros::SECOND;
 
-/// How long the history is kept, unless the settings say otherwise.
-pub const KEPT_DAYS: u32 = 7;
-
 /// How often a cluster is looked at.
 pub const fn interval(kind: ClusterType) -> Duration {
     Duration::from_secs(match kind {

@@ -36,8 +36,10 @@ pub async fn write(tx: &mut Tx, id: &str, found: &Found) -> Result<Option<Writte
         || row.opt_text("found_platform")?.as_deref() != platform
         || row.opt_text("found_version")? != found.platform_version
         || row.opt_text("kubernetes_version")?.as_deref() != Some(&found.kubernetes_version);
-    let text = serde_json::to_string(capabilities)
-        .map_err(|error| StoreError::Column { column: "capabilities", reason: error.to_string() })?;
+    let text = serde_json::to_string(capabilities).map_err(|error| StoreError::Column {
+        column: "capabilities",
+        reason: error.to_string(),
+    })?;
     let sql = Sql::new("UPDATE clusters SET found_platform = ")
         .arg(platform)
         .push(", found_version = ")

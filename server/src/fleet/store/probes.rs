@@ -101,16 +101,18 @@ pub async fn take(
     let now = tx.now().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     // The rows of the leases alone are locked: the joined ones cannot be.
-    let ids = Sql::new("SELECT q.cluster_id FROM cluster_probes q WHERE q.cluster_id IN (SELECT p.cluster_id")
-        .append(due(lane, now))
-        .push(" ORDER BY p.next_at LIMIT ")
-        .arg(limit)
-        .push(") AND q.next_at <= ")
-        .arg(now)
-        .push(" AND (q.until IS NULL OR q.until <= ")
-        .arg(now)
-        .push(")")
-        .push(tx.dialect().claim_lock());
+    let ids = Sql::new(
+        "SELECT q.cluster_id FROM cluster_probes q WHERE q.cluster_id IN (SELECT p.cluster_id",
+    )
+    .append(due(lane, now))
+    .push(" ORDER BY p.next_at LIMIT ")
+    .arg(limit)
+    .push(") AND q.next_at <= ")
+    .arg(now)
+    .push(" AND (q.until IS NULL OR q.until <= ")
+    .arg(now)
+    .push(")")
+    .push(tx.dialect().claim_lock());
     let found = tx.fetch_all(ids).await?;
     let ids: Result<Vec<String>, StoreError> =
         found.iter().map(|row| row.text("cluster_id")).collect();
