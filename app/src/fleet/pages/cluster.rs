@@ -14,14 +14,13 @@ use crate::{
         trouble::Trouble,
         watched::{Overview, Watched, pages::overview},
     },
-    home::parts::LiveHome,
     identity::{Capability, enter},
     paths,
     request::PageRequest,
     time::Micros,
     ui::{
         Alert, Card, Clockface, CopyId, Crumb, Moment, PageHead, PageTitle, SetTitle, StatusBadge,
-        Tone, failure::Failure, load,
+        Tone, failure::Failure, live::LiveSections, load,
     },
 };
 
@@ -131,7 +130,7 @@ fn goes_on(seen: &Overview, id: &str, clock: &Clockface) -> (AnyView, AnyView) {
         (overview::unhealthy(seen, id, clock), overview::warnings(seen, id, clock));
     let live = view! {
         <div class="filterline">
-            <LiveHome
+            <LiveSections
                 stream=paths::events_stream()
                 topics
                 sections=vec![BESIDE.to_owned(), GOES_ON.to_owned()]

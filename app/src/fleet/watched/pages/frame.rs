@@ -13,7 +13,6 @@ use crate::{
         View,
         watched::{Kind, Listed, Watched, topic},
     },
-    home::parts::LiveHome,
     identity::{Permit, enter},
     list::ListQuery,
     paths,
@@ -24,6 +23,7 @@ use crate::{
         failure::Failure,
         filters::Suggestions,
         listing::{Asked, Listing},
+        live::LiveSections,
         load,
         pagination::{capped, grouped},
     },
@@ -244,7 +244,7 @@ fn draw<R: Row>(request: &PageRequest, listed: &Listed<R>, query: &ListQuery) ->
         {head(listed, query)}
         {R::LISTING.bar(request, query, &suggestions)}
         <div class="filterline">
-            <LiveHome
+            <LiveSections
                 stream=paths::events_stream()
                 topics
                 sections=vec![SECTION.to_owned()]
