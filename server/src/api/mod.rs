@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod clusters;
+pub mod fleet;
 pub mod follow;
 pub mod grants;
 pub mod home;
