@@ -1,5 +1,5 @@
-//! A source of clients that counts what it sends, and changes one request or another on its way: so that the real
-//! server's own refusals can be had when a test wants them.
+//! A source of clients that counts what it sends, and changes one request or another on its way, so that a refusal can
+//! be had when a test wants it.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// What happens to the next request whose address has these words in it.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Its `resourceVersion` becomes one that the server has forgotten.
+    /// The watch is told that its version is forgotten. A young server has forgotten none, so it is told in its place.
     Forgotten(&'static str),
     /// The server gets a parameter that it does not know the value of.
     Garbled(&'static str, &'static str),
@@ -55,26 +55,24 @@ impl Tampered {
         lock(&self.0.sent).iter().filter(|uri| uri.contains(words)).count()
     }
 
-    fn tamper(&self, uri: String) -> String {
+    /// What happens to a request: its address, or the answer that it gets without being sent.
+    fn tamper(&self, uri: String) -> Result<String, &'static str> {
         lock(&self.0.sent).push(uri.clone());
         let mut faults = lock(&self.0.faults);
         let hits = |fault: &Fault| match fault {
-            Fault::Forgotten(words) => uri.contains(words) && uri.contains("resourceVersion="),
-            Fault::Garbled(words, _) => uri.contains(words),
+            Fault::Forgotten(words) | Fault::Garbled(words, _) => uri.contains(words),
         };
-        let Some(at) = faults.iter().position(hits) else { return uri };
+        let Some(at) = faults.iter().position(hits) else { return Ok(uri) };
         match faults.remove(at) {
-            Some(Fault::Forgotten(_)) => {
-                let (before, after) = uri.split_once("resourceVersion=").unwrap_or((&uri, ""));
-                let rest =
-                    after.split_once('&').map_or(String::new(), |(_, rest)| format!("&{rest}"));
-                format!("{before}resourceVersion=1{rest}")
-            }
-            Some(Fault::Garbled(words, instead)) => uri.replace(words, instead),
-            None => uri,
+            Some(Fault::Forgotten(_)) => Err(EXPIRED),
+            Some(Fault::Garbled(words, instead)) => Ok(uri.replace(words, instead)),
+            None => Ok(uri),
         }
     }
 }
+
+/// As a server spells it that has forgotten the version: the watch begins, and ends with this.
+const EXPIRED: &str = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"too old resource version: 1 (4711)\",\"reason\":\"Expired\",\"code\":410}}\n";
 
 #[async_trait]
 impl ClientSource for Tampered {
@@ -85,8 +83,12 @@ impl ClientSource for Tampered {
             let (inner, tampered) = (inner.clone(), tampered.clone());
             async move {
                 let (mut parts, body) = request.into_parts();
-                let uri = tampered.tamper(parts.uri.to_string());
-                parts.uri = uri.parse()?;
+                match tampered.tamper(parts.uri.to_string()) {
+                    Ok(uri) => parts.uri = uri.parse()?,
+                    Err(answer) => {
+                        return Ok(Response::new(Body::from(answer.as_bytes().to_vec())));
+                    }
+                }
                 let answer: Response<Body> = inner.send(Request::from_parts(parts, body)).await?;
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(answer)
             }
