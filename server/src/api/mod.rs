@@ -3,11 +3,8 @@
 
 pub mod audit;
 pub mod clusters;
-<<<<<<< HEAD
 pub mod clusters_watched;
-=======
 pub mod fleet;
->>>>>>> refs/heads/registry
 pub mod follow;
 pub mod grants;
 pub mod home;

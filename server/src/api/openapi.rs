@@ -29,13 +29,8 @@ use utoipa::{
 };
 
 use super::{
-<<<<<<< HEAD
-    audit, clusters, clusters_watched, follow, grants, home, keys, lists, operations, people,
-    runbooks, saved_views, session, triage, workers, workspaces as places,
-=======
-    audit, clusters, fleet, follow, grants, home, keys, lists, operations, people, runbooks,
-    saved_views, session, triage, workers, workspaces as places,
->>>>>>> refs/heads/registry
+    audit, clusters, clusters_watched, fleet, follow, grants, home, keys, lists, operations,
+    people, runbooks, saved_views, session, triage, workers, workspaces as places,
 };
 use crate::{
     version::Version,
