@@ -5,7 +5,10 @@ mod web_kit;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -65,6 +68,16 @@ struct Script {
     usual: Mutex<Answer>,
     answers: Mutex<BTreeMap<String, Answer>>,
     looks: Mutex<BTreeMap<String, Vec<Duration>>>,
+    /// Looks under way that never end by themselves.
+    silent: AtomicUsize,
+}
+
+struct Unanswered<'a>(&'a Script);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.0.silent.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Script {
@@ -74,6 +87,7 @@ impl Script {
             usual: Mutex::new(Answer::Up),
             answers: Mutex::default(),
             looks: Mutex::default(),
+            silent: AtomicUsize::new(0),
         })
     }
 
@@ -101,7 +115,11 @@ impl Look for Script {
             Answer::Up => ApiReading::Up,
             Answer::Down => ApiReading::Down(Trouble::Unreachable),
             Answer::Refused => ApiReading::Refused(Trouble::Unauthorized),
-            Answer::Silent => std::future::pending().await,
+            Answer::Silent => {
+                self.silent.fetch_add(1, Ordering::SeqCst);
+                let _waiting = Unanswered(self);
+                std::future::pending().await
+            }
         };
         let nodes = NodesReading::Counted { not_ready: 0, all: 3 };
         let upstreams = [UpstreamReading::NotConfigured; 3];
@@ -152,12 +170,13 @@ fn replica(db: &Db, look: &Arc<Script>) -> Replica {
 }
 
 /// Waits until each of so many replicas has done its round and waits for the next tick.
-async fn settle(hand: &ManualClock, replicas: usize) {
+async fn settle(hand: &ManualClock, script: &Script, replicas: usize) {
     let began = std::time::Instant::now();
     loop {
         let sleepers = hand.sleepers();
-        let armed = sleepers.iter().filter(|left| **left == TICK).count();
-        if armed >= replicas && !sleepers.contains(&Duration::ZERO) {
+        // One for each tick, one for each look that somebody waits for.
+        let awaited = replicas + script.silent.load(Ordering::SeqCst);
+        if sleepers.len() >= awaited && !sleepers.contains(&Duration::ZERO) {
             return;
         }
         assert!(began.elapsed() < Duration::from_mins(2), "they do not settle: {sleepers:?}");
@@ -165,12 +184,24 @@ async fn settle(hand: &ManualClock, replicas: usize) {
     }
 }
 
-async fn pass(hand: &ManualClock, replicas: usize, seconds: u32) {
+async fn pass(hand: &ManualClock, script: &Script, replicas: usize, seconds: u32) {
     for _ in 0..seconds {
-        settle(hand, replicas).await;
+        settle(hand, script, replicas).await;
         hand.advance(TICK);
     }
-    settle(hand, replicas).await;
+    settle(hand, script, replicas).await;
+}
+
+/// Until it has been looked at once more.
+async fn looked_at(hand: &ManualClock, script: &Script, id: &str) {
+    let before = script.looks(id).len();
+    for _ in 0..40 {
+        pass(hand, script, 1, 1).await;
+        if script.looks(id).len() > before {
+            return;
+        }
+    }
+    panic!("nobody looked at {id}");
 }
 
 /// Registers clusters that the console's own identity opens.
@@ -228,14 +259,14 @@ async fn a_cluster_is_looked_at_in_its_rhythm_and_only_a_change_is_written() {
         let id = register(db, 1, ClusterType::Spoke).await.remove(0);
         let script = Script::new(db);
         let replica = replica(db, &script);
-        settle(&hand, 1).await;
+        settle(&hand, &script, 1).await;
         becomes(db, &id, ClusterState::Online).await;
         assert_eq!(
             state(db, &id).await,
             (ClusterState::Online, Connectivity::Connected, Some(100))
         );
         assert_eq!((count(db, POINTS).await, count(db, NEWS).await), (1, 1));
-        pass(&hand, 1, 240).await;
+        pass(&hand, &script, 1, 240).await;
         let looks = script.looks(&id);
         assert!((7..=9).contains(&looks.len()), "{looks:?}");
         for pair in looks.windows(2) {
@@ -248,26 +279,27 @@ async fn a_cluster_is_looked_at_in_its_rhythm_and_only_a_change_is_written() {
         assert!(replica.probes.measures().looks("up") >= 7);
 
         script.all(Answer::Down);
-        pass(&hand, 1, 34).await;
+        looked_at(&hand, &script, &id).await;
         assert_eq!(state(db, &id).await.0, ClusterState::Online, "once is no outage");
-        pass(&hand, 1, 34).await;
+        looked_at(&hand, &script, &id).await;
         becomes(db, &id, ClusterState::Offline).await;
         assert_eq!(
             state(db, &id).await,
             (ClusterState::Offline, Connectivity::Disconnected, Some(50))
         );
         script.all(Answer::Refused);
-        pass(&hand, 1, 68).await;
+        looked_at(&hand, &script, &id).await;
+        looked_at(&hand, &script, &id).await;
         becomes(db, &id, ClusterState::Degraded).await;
         assert_eq!(state(db, &id).await.1, Connectivity::Connected);
         let row = Sql::new("SELECT last_error FROM clusters");
         let error = db.fetch_one(row).await.expect("a row").text("last_error").expect("a text");
         assert!(error.starts_with("Credential refused"), "{error}");
         script.all(Answer::Up);
-        pass(&hand, 1, 34).await;
+        looked_at(&hand, &script, &id).await;
         becomes(db, &id, ClusterState::Online).await;
         let points = count(db, POINTS).await;
-        pass(&hand, 1, 340).await;
+        pass(&hand, &script, 1, 340).await;
         assert!(count(db, POINTS).await > points, "without a change a point each five minutes");
     }
 }
@@ -281,7 +313,7 @@ async fn what_never_answers_keeps_nobody_waiting() {
         let (holes, others) = ids.split_at(50);
         holes.iter().for_each(|id| script.one(id, Answer::Silent));
         let replica = replica(db, &script);
-        pass(&hand, 1, 150).await;
+        pass(&hand, &script, 1, 150).await;
         for id in others {
             let looks = script.looks(id);
             assert!(looks.len() >= 4, "{looks:?}");
@@ -306,7 +338,7 @@ async fn replicas_share_the_clusters_and_one_goes_on_for_another() {
         let ids = register(db, 40, ClusterType::Hub).await;
         let script = Script::new(db);
         let (one, two) = (replica(db, &script), replica(&other, &script));
-        pass(&hand, 2, 60).await;
+        pass(&hand, &script, 2, 60).await;
         for id in &ids {
             let looks = script.looks(id);
             assert!(looks.len() >= 3, "{looks:?}");
@@ -316,12 +348,12 @@ async fn replicas_share_the_clusters_and_one_goes_on_for_another() {
         drop(two);
         // The other is killed while it looks.
         script.all(Answer::Silent);
-        pass(&hand, 1, 17).await;
+        pass(&hand, &script, 1, 17).await;
         drop(one);
         script.all(Answer::Up);
         let before = script.looks(&ids[0]).len();
         let third = replica(db, &script);
-        pass(&hand, 1, 34).await;
+        pass(&hand, &script, 1, 34).await;
         assert!(ids.iter().all(|id| script.looks(id).len() > before - 1), "nobody is forgotten");
         assert!(script.looks(&ids[0]).len() > before);
         drop(third);
