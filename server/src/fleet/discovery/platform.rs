@@ -117,7 +117,7 @@ async fn openshift(client: &kube::Client, found: &mut Found) -> Result<(), Troub
     Ok(())
 }
 
-/// It serves some groups of OpenShift, and says its version in a config map that everybody may read.
+/// It serves some groups of `OpenShift`, and says its version in a config map that everybody may read.
 async fn microshift(client: &kube::Client, found: &mut Found) -> Result<(), Trouble> {
     const PATH: &str = "/api/v1/namespaces/kube-public/configmaps/microshift-version";
     match permitted(ask::read::<ConfigMap>(client, PATH, JSON)).await {

@@ -75,9 +75,9 @@ fn two_looks_in_a_row_make_a_state() {
 
 #[test]
 fn a_connection_that_comes_and_goes_is_intermittent_until_it_stays() {
+    use Connectivity::{Connected, Intermittent};
     let shaky = states(&[UP, DOWN, UP, DOWN, UP]);
     let reached: Vec<Connectivity> = shaky.iter().map(|(_, reached)| *reached).collect();
-    use Connectivity::{Connected, Intermittent};
     assert_eq!(reached, [Connected, Connected, Connected, Intermittent, Intermittent]);
     assert!(shaky.iter().all(|(state, _)| *state == ClusterState::Online), "{shaky:?}");
     // Ten minutes later the flips count no more.

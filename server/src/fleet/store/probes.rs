@@ -346,7 +346,7 @@ pub async fn count_old(db: &Db, before: Micros, limit: i64) -> Result<i64, Store
         .arg(before)
         .push(" LIMIT ")
         .arg(limit)
-        .push(") AS old");
+        .push(") AS gone");
     db.fetch_one(sql).await?.i64("n")
 }
 
