@@ -226,7 +226,7 @@ fn fleet(routes: Routes) -> Routes {
         .put(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::store_credential)
         .delete(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::remove_credential)
         .post(route::API_CLUSTER_VALIDATE, KEEPS_FLEET, api::clusters::validate)
-        .get(route::API_FLEET_SUMMARY, FLEET, api::clusters::summary)
-        .get(route::API_FLEET_HEALTH, FLEET, api::clusters::health)
-        .get(route::API_FLEET_CAPABILITIES, FLEET, api::clusters::capabilities)
+        .get(route::API_FLEET_SUMMARY, FLEET, api::fleet::summary)
+        .get(route::API_FLEET_HEALTH, FLEET, api::fleet::health)
+        .get(route::API_FLEET_CAPABILITIES, FLEET, api::fleet::capabilities)
 }

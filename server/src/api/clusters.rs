@@ -1,4 +1,4 @@
-//! Clusters and the fleet's figures over JSON: the same service, permits and answers as the pages. No address here
+//! Clusters over JSON: the same service, permits and answers as the pages. No address here
 //! answers with what opens a cluster.
 
 use app::{
@@ -7,7 +7,6 @@ use app::{
         credentials::{CredentialMeta, NewCredential},
         drafts::{ImportClusters, Imported},
         model::{Cluster, ClusterStatus, FILTERS},
-        overview::{FleetCapabilities, FleetHealth, FleetSummary},
         preflight::Validation,
         registration::{ChangeCluster, NewCluster},
     },
@@ -368,67 +367,4 @@ pub async fn validate(
     query.none()?;
     let permit = permit::<Manage>(&caller).await?;
     Ok(Json(console.fleet.validate(&permit, &id).await?))
-}
-
-/// How many clusters there are, and of which kind.
-#[utoipa::path(
-    get,
-    path = "/api/v1/fleet/summary",
-    tag = "fleet",
-    responses(
-        (status = 200, body = FleetSummary),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-    )
-)]
-pub async fn summary(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    query: Query,
-) -> Result<Json<FleetSummary>, Failed> {
-    query.none()?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.fleet.summary(&permit).await?))
-}
-
-/// How each of them fares.
-#[utoipa::path(
-    get,
-    path = "/api/v1/fleet/health",
-    tag = "fleet",
-    responses(
-        (status = 200, body = FleetHealth),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-    )
-)]
-pub async fn health(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    query: Query,
-) -> Result<Json<FleetHealth>, Failed> {
-    query.none()?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.fleet.health(&permit).await?))
-}
-
-/// What they have between them, as far as it was discovered.
-#[utoipa::path(
-    get,
-    path = "/api/v1/fleet/capabilities",
-    tag = "fleet",
-    responses(
-        (status = 200, body = FleetCapabilities),
-        (status = 401, body = ErrorResponse),
-        (status = 403, body = ErrorResponse),
-    )
-)]
-pub async fn capabilities(
-    State(console): State<&'static Console>,
-    Asking(caller): Asking,
-    query: Query,
-) -> Result<Json<FleetCapabilities>, Failed> {
-    query.none()?;
-    let permit = permit::<View>(&caller).await?;
-    Ok(Json(console.fleet.capabilities(&permit).await?))
 }

@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod clusters;
 pub mod clusters_watched;
+pub mod fleet;
 pub mod follow;
 pub mod grants;
 pub mod home;

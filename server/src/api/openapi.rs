@@ -29,8 +29,8 @@ use utoipa::{
 };
 
 use super::{
-    audit, clusters, clusters_watched, follow, grants, home, keys, lists, operations, people,
-    runbooks, saved_views, session, triage, workers, workspaces as places,
+    audit, clusters, clusters_watched, fleet, follow, grants, home, keys, lists, operations,
+    people, runbooks, saved_views, session, triage, workers, workspaces as places,
 };
 use crate::{
     version::Version,
@@ -61,8 +61,8 @@ use crate::{
         keys::list, keys::mint, keys::revoke, keys::list_own, keys::mint_own, keys::revoke_own,
         clusters::list, clusters::create, clusters::import, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
         clusters::status, clusters::refresh, clusters::credential, clusters::store_credential,
-        clusters::remove_credential, clusters::validate, clusters::summary, clusters::health,
-        clusters::capabilities,
+        clusters::remove_credential, clusters::validate, fleet::summary, fleet::health,
+        fleet::capabilities,
         places::list, places::get, places::create, places::rename, places::archive,
         places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
         places::tenants_archive,
