@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn no_kind_is_a_secret_or_a_config_map() {
         for kind in Kind::ALL {
-            let Resource { path, plural } = resource(kind);
+            let Resource { path, plural } = resource(*kind);
             assert!(path.ends_with(plural), "{path}");
             assert!(!path.contains("secret") && !path.contains("configmap"), "{path}");
         }
