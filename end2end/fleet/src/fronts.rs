@@ -328,6 +328,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_late_front_takes_its_time() {
+        let late = Duration::from_millis(300);
+        let fronts = open(&[Fate::Late(echo().await, late)]).await;
+        let begun = std::time::Instant::now();
+        let mut stream = connect(&fronts.all[0]).await;
+        stream.write_all(b"x").await.expect("written");
+        assert_eq!(stream.read_u8().await.expect("an answer"), b'x');
+        assert!(begun.elapsed() >= late);
+    }
+
+    #[tokio::test]
     async fn a_black_hole_takes_all_and_gives_nothing() {
         let fronts = open(&[Fate::BlackHole]).await;
         let mut stream = connect(&fronts.all[0]).await;

@@ -1,11 +1,11 @@
 //! The certificates of one cluster: its authority, its server, its clients, and the key that signs service account tokens.
 //!
-//! Everything lives as long as the fleet and verifies for 127.0.0.1; nothing here ever leaves the state folder.
+//! Everything is made anew for each fleet and verifies for 127.0.0.1; nothing here ever leaves the state folder.
 
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 /// A certificate with its private key, both PEM.
@@ -13,6 +13,9 @@ pub struct Pair {
     pub certificate: String,
     pub key: String,
 }
+
+const LEAF_YEARS: i16 = 1;
+const AUTHORITY_YEARS: i16 = 10;
 
 /// The certificate authority of a cluster.
 pub struct Authority {
@@ -42,6 +45,7 @@ impl Authority {
             KeyUsagePurpose::CrlSign,
             KeyUsagePurpose::DigitalSignature,
         ];
+        live_for(&mut params, AUTHORITY_YEARS);
         let certificate = params.self_signed(&key)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), certificate })
     }
@@ -78,10 +82,21 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
+        live_for(&mut params, LEAF_YEARS);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?.pem();
         Ok(Pair { certificate, key: key.serialize_pem() })
     }
+}
+
+/// From yesterday, since clocks differ, to the same day so many years on: as long as such certificates live.
+fn live_for(params: &mut CertificateParams, years: i16) {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let midnight = |date: jiff::civil::Date| {
+        date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
+    params.not_before = midnight(today.saturating_sub(jiff::Span::new().days(1)));
+    params.not_after = midnight(today.saturating_add(jiff::Span::new().years(years)));
 }
 
 /// The key that signs service account tokens, and the public half that checks them.

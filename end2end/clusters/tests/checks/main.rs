@@ -253,7 +253,7 @@ async fn taint(practice: &Practice, view: &ClusterView) {
         nodes.patch(name, &PatchParams::default(), &patch).await.expect("it is tainted");
     }
     practice.apply(0, vec![deployment("shy", &main_of(&json!({})))]).await;
-    holds(&found(view, Cause::Taint, "shy").await, &["app: critical", "app=critical:NoSchedule"]);
+    holds(&found(view, Cause::Taint, "shy").await, &["app=critical:NoSchedule"]);
     let none = json!({ "spec": { "taints": null } });
     for name in &names {
         let patch = Patch::Merge(&none);

@@ -273,7 +273,9 @@ async fn a_server_that_does_not_stream_is_read_in_pages(practice: &Practice) {
     assert_eq!(streaming.source.sent("continue="), 0);
 
     let paging = stand(practice.viewer(0).await, Clock::system());
-    paging.source.fault(Fault::Garbled("sendInitialEvents=true", "sendInitialEvents=perhaps"));
+    paging
+        .source
+        .fault(Fault::Garbled("resourceVersionMatch=NotOlderThan", "resourceVersionMatch=Perhaps"));
     let view = paging.whole(&[Kind::Pods]).await;
     assert_eq!(view.status(Kind::Pods).state, WatchState::Live);
     agrees(&view, &admin).await;

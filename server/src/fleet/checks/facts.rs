@@ -38,7 +38,7 @@ pub struct Facts {
     pub services: Vec<Arc<Service>>,
     pub claims: Option<Vec<Arc<Claim>>>,
     pub policies: Vec<Arc<NetworkPolicy>>,
-    warnings: HashMap<(String, String), Vec<Arc<Event>>>,
+    pub(super) warnings: HashMap<(String, String), Vec<Arc<Event>>>,
 }
 
 impl Facts {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use app::fleet::watched::{Cause, Finding, Severity};
 
 use super::{Facts, Findings, Tell as _, about_pod, between};
-use crate::fleet::watch::slim::{Node, Pod};
+use crate::fleet::watch::slim::{Pod, Taint, Toleration};
 
 pub(super) fn check(facts: &Facts, findings: &mut Findings) {
     for pod in facts.live_pods() {
@@ -23,8 +23,6 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
 
 fn why(facts: &Facts, pod: &Pod, message: &str) -> Finding {
     let short = short_of(message);
-    let taint = between(message, "untolerated taint {", "}")
-        .or_else(|| between(message, "untolerated taint(s) {", "}"));
     if message.contains("unbound immediate PersistentVolumeClaims")
         || message.contains("persistentvolumeclaim")
     {
@@ -36,8 +34,9 @@ fn why(facts: &Facts, pod: &Pod, message: &str) -> Finding {
     if !short.is_empty() {
         return no_room(facts, pod, &short);
     }
-    if let Some(taint) = taint {
-        return tainted(facts, pod, taint);
+    if message.contains("untolerated taint") {
+        // Newer schedulers do not name it any more.
+        return tainted(facts, pod, between(message, "untolerated taint {", "}"));
     }
     about_pod(Cause::Unschedulable, Severity::Bad, pod)
         .says("The scheduler finds no node for this pod.")
@@ -117,8 +116,14 @@ fn quantity(text: &str) -> f64 {
     text.parse().unwrap_or(0.0)
 }
 
-fn tainted(facts: &Facts, pod: &Pod, taint: &str) -> Finding {
-    let known: BTreeSet<String> = facts.nodes.iter().flatten().flat_map(taints).collect();
+fn tainted(facts: &Facts, pod: &Pod, named: Option<&str>) -> Finding {
+    let taints = facts.nodes.iter().flatten().flat_map(|node| &node.taints);
+    let hinders: BTreeSet<String> = taints
+        .filter(|taint| &*taint.effect != "PreferNoSchedule")
+        .filter(|taint| !pod.template.tolerations.iter().any(|t| tolerates(t, taint)))
+        .map(spell)
+        .collect();
+    let hinders: Vec<String> = hinders.into_iter().collect();
     let tolerated: Vec<String> = pod
         .template
         .tolerations
@@ -128,20 +133,31 @@ fn tainted(facts: &Facts, pod: &Pod, taint: &str) -> Finding {
         .map(|toleration| format!("{}={}:{}", toleration.key, toleration.value, toleration.effect))
         .collect();
     let tolerated = if tolerated.is_empty() { "none".to_owned() } else { tolerated.join(", ") };
+    let says = match (named, hinders.as_slice()) {
+        (Some(taint), _) => {
+            format!("No node takes this pod: it does not tolerate the taint {taint}.")
+        }
+        (None, [one]) => format!("No node takes this pod: it does not tolerate the taint {one}."),
+        (None, _) => "No node takes this pod: it does not tolerate their taints.".to_owned(),
+    };
     about_pod(Cause::Taint, Severity::Bad, pod)
-        .says(format!("No node takes this pod: it does not tolerate the taint {taint}."))
-        .field("taints of nodes", known.into_iter().collect::<Vec<_>>().join(", "))
+        .says(says)
+        .field("taints of nodes that it does not tolerate", hinders.join(", "))
         .field("spec.tolerations", tolerated)
         .next(
             "Give the pod a toleration for it, or take the taint off a node that is meant for it.",
         )
 }
 
-fn taints(node: &std::sync::Arc<Node>) -> Vec<String> {
-    let spell = |taint: &crate::fleet::watch::slim::Taint| {
-        format!("{}={}:{}", taint.key, taint.value, taint.effect)
-    };
-    node.taints.iter().map(spell).collect()
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    let effect = toleration.effect.is_empty() || toleration.effect == taint.effect;
+    let exists = &*toleration.operator == "Exists";
+    let key = (toleration.key.is_empty() && exists) || toleration.key == taint.key;
+    effect && key && (exists || toleration.value == taint.value)
+}
+
+fn spell(taint: &Taint) -> String {
+    format!("{}={}:{}", taint.key, taint.value, taint.effect)
 }
 
 fn claims(pod: &Pod) -> String {

@@ -37,7 +37,8 @@ mod tests {
     #[test]
     fn cursors_lead_through_all_rows_and_back() {
         let rows: Vec<i32> = (0..45).collect();
-        let mut query = ListQuery { page_size: Some(20), ..ListQuery::default() };
+        let mut query = ListQuery::default();
+        query.page_size = Some(20);
         let first = page(rows.clone(), &query);
         assert_eq!((first.items.len(), first.total, first.total_pages), (20, 45, 3));
         assert_eq!(first.previous_cursor, None);
@@ -53,7 +54,8 @@ mod tests {
 
     #[test]
     fn beyond_the_end_is_empty() {
-        let query = ListQuery { page: Some(9), ..ListQuery::default() };
+        let mut query = ListQuery::default();
+        query.page = Some(9);
         let empty = page(vec![1, 2, 3], &query);
         assert!(empty.items.is_empty());
         assert_eq!(empty.total, 3);
