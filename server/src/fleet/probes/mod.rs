@@ -117,8 +117,23 @@ struct Ended {
     release: Option<String>,
 }
 
-/// How many looks are under way.
+/// The looks under way, and the leases that are to be let go.
 #[derive(Default)]
+struct AtWork<'a> {
+    looks: FuturesUnordered<BoxFuture<'a, Ended>>,
+    lanes: Lanes,
+    done: Vec<String>,
+}
+
+impl AtWork<'_> {
+    fn ended(&mut self, ended: Ended) {
+        *self.lanes.count(ended.lane) -= 1;
+        self.done.extend(ended.release);
+    }
+}
+
+/// How many looks are under way.
+#[derive(Clone, Copy, Default)]
 struct Lanes {
     answering: usize,
     silent: usize,
@@ -151,28 +166,38 @@ impl Probes {
 
     /// Until told to stop. What is under way then is let go: its leases lapse.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), StoreError> {
-        let mut under_way: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
-        let (mut lanes, mut done) = (Lanes::default(), Vec::new());
+        let mut at_work = AtWork::default();
         loop {
-            // A database that does not answer is not asked less often; what is under way goes on.
-            match self.fill(&lanes, &mut done).await {
+            // Looks go on while others are taken: one that is about to write may hold what the taking waits for.
+            let released = std::mem::take(&mut at_work.done);
+            let mut filling = Box::pin(self.fill(at_work.lanes, &released));
+            let filled = loop {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(()),
+                    filled = &mut filling => break filled,
+                    Some(ended) = at_work.looks.next() => at_work.ended(ended),
+                }
+            };
+            drop(filling);
+            match filled {
                 Ok(taken) => {
                     tasks::beat();
                     for (lane, target) in taken {
-                        *lanes.count(lane) += 1;
-                        under_way.push(self.one(lane, target).boxed());
+                        *at_work.lanes.count(lane) += 1;
+                        at_work.looks.push(self.one(lane, target).boxed());
                     }
                 }
-                Err(error) => tracing::warn!(%error, "no clusters could be taken to look at"),
+                Err(error) => {
+                    // Asked again with the next tick; what is under way goes on.
+                    at_work.done.extend(released);
+                    tracing::warn!(%error, "no clusters could be taken to look at");
+                }
             }
             let mut tick = Box::pin(self.db.clock().sleep(TICK));
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return Ok(()),
-                    Some(ended) = under_way.next() => {
-                        *lanes.count(ended.lane) -= 1;
-                        done.extend(ended.release);
-                    }
+                    Some(ended) = at_work.looks.next() => at_work.ended(ended),
                     () = &mut tick => break,
                 }
             }
@@ -180,11 +205,7 @@ impl Probes {
     }
 
     /// Lets go of what was looked at and takes what is due, as far as there is room.
-    async fn fill(
-        &self,
-        lanes: &Lanes,
-        done: &mut Vec<String>,
-    ) -> Result<Vec<(Lane, Target)>, StoreError> {
+    async fn fill(&self, lanes: Lanes, done: &[String]) -> Result<Vec<(Lane, Target)>, StoreError> {
         let mut open = Vec::new();
         for lane in [Lane::Answering, Lane::Silent] {
             let room = lanes.room(lane);
@@ -205,7 +226,6 @@ impl Probes {
         }
         let now = tx.now().await?;
         tx.commit(Vec::new()).await?;
-        done.clear();
         for (_, target) in &taken {
             self.measures.began(now.since(target.due_at));
         }
