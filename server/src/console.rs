@@ -21,6 +21,7 @@ use crate::{
     events::{Feed, StreamState},
     fleet::{
         self, Clients, FleetService,
+        probes::Probes,
         watch::{FeedNotices, Watches},
         watched::WatchedService,
     },
@@ -81,6 +82,8 @@ pub struct Console {
     pub admin: Arc<Admin>,
     pub workspaces: Arc<WorkspacesService>,
     pub fleet: Arc<FleetService>,
+    /// Looks after the clusters.
+    pub probes: Arc<Probes>,
     pub tasks: Tasks,
     pub task_list: Arc<dyn app::settings::Tasks>,
     pub metrics: Metrics,
@@ -141,9 +144,9 @@ impl Console {
         };
         let fleet = fleet_service(&db, &vault, &rng, &egress, &gate);
         let oidc = sign_in(&config, &clock, &rng, &db, &vault, &sessions, &gate);
-        let operations = operations(&config, &db, &vault, &rng, &egress, &feed, &gate);
-        let metrics = upkeep::metrics(&db, &feed, &operations);
-        let operations = Arc::new(operations);
+        let operations = Arc::new(operations(&config, &fleet, &egress, &feed, &gate));
+        let probes = Arc::new(upkeep::probes(&fleet, &operations, &gate));
+        let metrics = upkeep::metrics(&db, &feed, &operations, &probes);
         api::openapi::describe_inputs(operations.described());
         let watches = Watches::new(
             Arc::new(fleet.clients.clone()),
@@ -177,6 +180,7 @@ impl Console {
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),
             fleet,
+            probes,
             egress,
             task_list: Arc::new(tasks.clone()),
             tasks,
@@ -241,6 +245,9 @@ impl Console {
         self.tasks.spawn("fleet.expiry", FLEET_EXPIRY, move |stop| async move {
             Ok(self.fleet.warn(stop).await?)
         });
+        self.tasks.spawn("fleet.probes", FLEET_PROBES, move |stop| async move {
+            Ok(self.probes.run(stop).await?)
+        });
         self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
     }
 
@@ -275,6 +282,9 @@ impl Console {
 
 const FLEET_WATCHES: &str =
     "Follows what goes on in the clusters that somebody looks at, and tells their open pages.";
+
+const FLEET_PROBES: &str =
+    "Looks at each cluster in its turn, and writes down how it fares when that has changed.";
 
 const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
 
@@ -356,13 +366,12 @@ fn rights(config: &Config, db: &Db) -> RightsBook {
 /// Every type of operation, and what starts on a clock.
 fn operations(
     config: &Config,
-    db: &Db,
-    vault: &Vault,
-    rng: &Rng,
+    fleet: &FleetService,
     egress: &Egress,
     feed: &Feed,
     gate: &Arc<dyn Gate>,
 ) -> OperationsService {
+    let FleetService { db, vault, rng, clients } = fleet;
     let upstreams = config.upstreams.iter();
     let upstreams = upstreams.map(|u| Upstream { name: u.name.clone(), url: u.url.clone() });
     let deps = self_check::Deps {
@@ -375,6 +384,7 @@ fn operations(
     let catalog = rehearsal::register(self_check::register(Catalog::default(), deps));
     let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
     let catalog = audit::operations::verify::register(catalog, db);
+    let catalog = fleet::operations::discover::register(catalog, db, clients);
     let catalog = fleet::operations::reseal::register(catalog, db, vault, KEY_USES.sealed);
     let zone = &config.schedule_time_zone;
     let verify = audit::operations::verify::schedule(zone);

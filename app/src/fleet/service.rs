@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{
     credentials::{CredentialMeta, NewCredential},
     drafts::{Draft, ImportClusters, Imported},
+    health::HealthPoint,
     model::Cluster,
     overview::{FleetCapabilities, FleetHealth, FleetSummary},
     preflight::Validation,
@@ -56,6 +57,9 @@ pub trait Clusters: Send + Sync {
 
     /// Its name is free again, and what opened it is gone at once; what happened stays to be read.
     async fn remove(&self, permit: &Permit<Manage>, id: &str) -> Result<(), ApiError>;
+
+    /// How it fared in the last seven days, oldest first.
+    async fn history(&self, permit: &Permit<View>, id: &str) -> Result<Vec<HealthPoint>, ApiError>;
 
     /// Has it looked at as soon as can be.
     async fn refresh(&self, permit: &Permit<Manage>, id: &str) -> Result<Cluster, ApiError>;

@@ -33,6 +33,8 @@ pub struct Bar {
 pub enum Unit {
     /// Microseconds.
     Span,
+    /// Of a hundred.
+    Points,
 }
 
 impl Unit {
@@ -40,6 +42,7 @@ impl Unit {
     pub fn spell(self, value: f64) -> String {
         match self {
             Self::Span => moment::span(value.round() as i64),
+            Self::Points => (value.round() as i64).to_string(),
         }
     }
 }
@@ -90,5 +93,6 @@ mod tests {
     fn a_span_is_spelled_as_everywhere() {
         assert_eq!(Unit::Span.spell(204_000.4), "0.2 s");
         assert_eq!(Unit::Span.spell(f64::NAN), "0 ms");
+        assert_eq!(Unit::Points.spell(79.6), "80");
     }
 }

@@ -133,6 +133,7 @@ pub struct Retention {
     pub failed_run_days: u32,
     pub run_log_days: u32,
     pub open_work_days: u32,
+    pub health_days: u32,
     pub event_hours: u32,
     pub event_count: u32,
 }
@@ -144,6 +145,7 @@ impl Retention {
             failed_run_days: read.value("failed_run_retention_days", values::number::<1, 36_500>),
             run_log_days: read.value("run_log_retention_days", values::number::<1, 36_500>),
             open_work_days: read.value("open_work_days", values::number::<1, 36_500>),
+            health_days: read.value("health_retention_days", values::number::<1, 365>),
             event_hours: read.value("event_retention_hours", values::number::<1, 8_760>),
             event_count: read.value("event_retention_count", values::number::<1_000, 10_000_000>),
         }

@@ -290,6 +290,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     single(
         RETENTION,
+        "health_retention_days",
+        "DAYS",
+        "7",
+        "How long it is kept how a cluster fared.",
+    ),
+    single(
+        RETENTION,
         "event_retention_hours",
         "HOURS",
         "24",

@@ -286,6 +286,7 @@ fn what_is_kept_is_kept_as_long_as_was_decided() {
         failed_run_days: 180,
         run_log_days: 14,
         open_work_days: 7,
+        health_days: 7,
         event_hours: 24,
         event_count: 100_000,
     };

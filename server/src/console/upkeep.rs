@@ -8,6 +8,11 @@ use crate::{
     audit::{self, Retention},
     config::Config,
     events::{self, Feed},
+    fleet::{
+        FleetService,
+        operations::discover::Starter,
+        probes::{Looker, Probes},
+    },
     identity,
     operations::{self, OperationsService, operations::prune},
     store::Db,
@@ -28,15 +33,35 @@ pub(super) fn pruned(config: &Config, db: &Db, feed: &Feed, gate: &Arc<dyn Gate>
         open_work_days: kept.open_work_days,
         events_for: Duration::from_hours(kept.event_hours.into()),
         events: kept.event_count.into(),
+        health_days: kept.health_days,
     };
     prune::Deps { db: db.clone(), feed: feed.clone(), audit, kept }
 }
 
+/// What looks after the clusters, with their own credentials.
+pub(super) fn probes(
+    fleet: &FleetService,
+    operations: &Arc<OperationsService>,
+    gate: &Arc<dyn Gate>,
+) -> Probes {
+    let FleetService { db, rng, clients, .. } = fleet;
+    let look = Looker::new(clients.clone(), db.clock().clone());
+    let operations = Arc::clone(operations);
+    let starter = Starter { operations, system: identity::system(Arc::clone(gate)) };
+    Probes::new(db.clone(), rng.clone(), Arc::new(look), Arc::new(starter))
+}
+
 /// What each part counts by itself, and what it can tell when it is asked.
-pub(super) fn metrics(db: &Db, feed: &Feed, operations: &OperationsService) -> Metrics {
+pub(super) fn metrics(
+    db: &Db,
+    feed: &Feed,
+    operations: &OperationsService,
+    probes: &Probes,
+) -> Metrics {
     let metrics = Metrics::new()
         .counting(|registry| db.waits().register(registry))
-        .counting(|registry| operations.measures().register(registry));
+        .counting(|registry| operations.measures().register(registry))
+        .counting(|registry| probes.measures().register(registry));
     let (service, news) = (operations.clone(), feed.clone());
     let metrics = metrics
         .asking("operations", operations::gauges::GAUGES, move || {

@@ -4,6 +4,8 @@
 //! Every connection is the guarded one. kube's own retries are off: whoever asks knows better whether to ask again.
 //! Requests under way keep the client that they began with, so a rotation breaks none of them.
 
+mod upstreams;
+
 use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,

@@ -9,9 +9,11 @@
 //! All types of Kubernetes stay in this folder. Must not hand out what opens a cluster, neither to a page nor to an
 //! address of the API, and must not fall back to rights of the console's own.
 
+mod ask;
 pub mod checks;
 pub mod clients;
 pub mod credentials;
+pub mod discovery;
 pub mod error;
 mod expiry;
 pub mod forms;
@@ -19,6 +21,7 @@ pub mod kubeconfig;
 mod oidc;
 pub mod operations;
 pub mod preflight;
+pub mod probes;
 pub mod rbac;
 mod registration;
 mod registry;

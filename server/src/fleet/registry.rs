@@ -6,6 +6,7 @@ use app::{
     fleet::{
         Clusters, Manage, View,
         credentials::{CredentialMeta, NewCredential},
+        health::{self, HealthPoint},
         model::{Cluster, Transport},
         overview::{FleetCapabilities, FleetHealth, FleetSummary},
         preflight::{Preflight, Validation},
@@ -266,6 +267,12 @@ impl Clusters for FleetService {
         tx.commit(vec![row]).await.map_err(refused)?;
         self.clients.forget(uuid(id)?);
         Ok(())
+    }
+
+    async fn history(&self, permit: &Permit<View>, id: &str) -> Result<Vec<HealthPoint>, ApiError> {
+        self.found(permit.reach(), id).await?;
+        let since = self.db.now().await.map_err(refused)?.plus(-health::SHOWN);
+        store::probes::history(&self.db, id, since).await.map_err(refused)
     }
 
     async fn refresh(&self, permit: &Permit<Manage>, id: &str) -> Result<Cluster, ApiError> {

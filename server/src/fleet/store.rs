@@ -4,9 +4,11 @@
 
 pub mod changes;
 pub mod credentials;
+pub mod discovery;
 pub mod drafts;
 pub mod expiry;
 pub mod overview;
+pub mod probes;
 
 pub use changes::{NewRow, has_external_id, insert, make_due, remove, restart, update};
 

@@ -27,6 +27,7 @@ const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
 
 const KEPT: prune::Kept = prune::Kept {
+    health_days: 7,
     run_days: 90,
     failed_run_days: 180,
     run_log_days: 14,

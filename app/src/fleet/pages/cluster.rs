@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{cluster_forms, words};
+use super::{cluster_forms, health, words};
 use crate::{
     error::{ApiError, Thing},
     events,
     fleet::{
         Clusters, View,
         credentials::CredentialMeta,
+        health::HealthPoint,
         model::{Cluster, Transport},
         trouble::Trouble,
         watched::{Overview, Watched, pages::overview},
@@ -36,7 +37,7 @@ pub fn ClusterPage() -> impl IntoView {
                 let request = request.clone();
                 Suspend::new(async move {
                     match &*content.await {
-                        Ok((cluster, seen)) => draw(cluster, seen.as_ref(), &request),
+                        Ok(content) => draw(content, &request),
                         Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
                     }
                 })
@@ -47,7 +48,11 @@ pub fn ClusterPage() -> impl IntoView {
 }
 
 /// The cluster, and what goes on in it where it can be looked into.
-type Content = (Cluster, Option<Overview>);
+struct Content {
+    cluster: Cluster,
+    history: Vec<HealthPoint>,
+    seen: Option<Overview>,
+}
 
 fn fetch(id: String) -> impl Future<Output = Result<Content, ApiError>> + Send {
     let entered = enter::<View, dyn Clusters>();
@@ -58,24 +63,27 @@ fn fetch(id: String) -> impl Future<Output = Result<Content, ApiError>> + Send {
             return Err(ApiError::NotFound(Thing::Cluster));
         }
         let cluster = clusters.get(&permit, &id).await?;
+        let history = clusters.history(&permit, &id).await?;
         let opens = match cluster.transport {
             Transport::Direct => cluster.credential.is_some(),
             Transport::InCluster => true,
             Transport::Outpost => false,
         };
         if !opens {
-            return Ok((cluster, None));
+            return Ok(Content { cluster, history, seen: None });
         }
         // Without what goes on in it, the page of a cluster is still the page of a cluster.
         let seen = match watched.await {
             Ok((permit, watched)) => watched.overview(&permit, &id).await.ok(),
             Err(_) => None,
         };
-        Ok((cluster, seen))
+        Ok(Content { cluster, history, seen })
     }
 }
 
-fn draw(cluster: &Cluster, seen: Option<&Overview>, request: &PageRequest) -> AnyView {
+fn draw(content: &Content, request: &PageRequest) -> AnyView {
+    let Content { cluster, history, seen } = content;
+    let seen = seen.as_ref();
     let clock = Clockface::of(request);
     let manages = request.caller.as_ref().is_some_and(|c| c.may(Capability::FleetManage));
     let crumbs =
@@ -87,7 +95,8 @@ fn draw(cluster: &Cluster, seen: Option<&Overview>, request: &PageRequest) -> An
     };
     let stray = cluster_forms::stray(cluster, request, manages);
     let tabs = seen.map(|_| overview::tabs(&cluster.id, None));
-    let (live, goes_on) = seen.map(|seen| goes_on(seen, &cluster.id, &clock)).unzip();
+    let live = live(seen.is_some(), &cluster.id);
+    let goes_on = seen.map(|seen| goes_on(seen, &cluster.id, &clock));
     let beside = seen.map(|seen| beside(seen, &cluster.id, &clock));
     view! {
         <PageHead
@@ -101,12 +110,14 @@ fn draw(cluster: &Cluster, seen: Option<&Overview>, request: &PageRequest) -> An
         {stray}
         <div class="cols">
             <div class="stack">
-                {standing(cluster)}
-                {goes_on}
-                <section id="history" data-topics=events::CLUSTERS>
-                    {deductions(cluster)}
+                <section id=STANDING class="stack" data-topics=events::CLUSTERS>
+                    {standing(cluster)}
+                    {health::card(cluster, history, &clock)}
                 </section>
-                <section id="capabilities">{capabilities(cluster, &clock)}</section>
+                {goes_on}
+                <section id=CAPABILITIES data-topics=events::CLUSTERS>
+                    {capabilities(cluster, &clock)}
+                </section>
             </div>
             <aside class="stack">
                 {beside}
@@ -121,29 +132,37 @@ fn draw(cluster: &Cluster, seen: Option<&Overview>, request: &PageRequest) -> An
 
 const GOES_ON: &str = "goes-on";
 const BESIDE: &str = "watched";
+const STANDING: &str = "health";
+const CAPABILITIES: &str = "capabilities";
 
-/// The line to the news, and the section that it keeps.
-fn goes_on(seen: &Overview, id: &str, clock: &Clockface) -> (AnyView, AnyView) {
-    let topics = overview::topics(id);
-    let joined = topics.join(" ");
+/// The line to the news, which keeps the sections.
+fn live(is_watched: bool, id: &str) -> AnyView {
+    let mut topics = vec![events::CLUSTERS.to_owned()];
+    let mut sections = vec![STANDING.to_owned(), CAPABILITIES.to_owned()];
+    if is_watched {
+        topics.extend(overview::topics(id));
+        sections.extend([BESIDE.to_owned(), GOES_ON.to_owned()]);
+    }
+    view! {
+        <div class="filterline">
+            <LiveSections stream=paths::events_stream() topics sections />
+        </div>
+    }
+    .into_any()
+}
+
+/// What is not healthy in it, and what it warns of.
+fn goes_on(seen: &Overview, id: &str, clock: &Clockface) -> AnyView {
+    let joined = overview::topics(id).join(" ");
     let (unhealthy, warnings) =
         (overview::unhealthy(seen, id, clock), overview::warnings(seen, id, clock));
-    let live = view! {
-        <div class="filterline">
-            <LiveSections
-                stream=paths::events_stream()
-                topics
-                sections=vec![BESIDE.to_owned(), GOES_ON.to_owned()]
-            />
-        </div>
-    };
-    let section = view! {
+    view! {
         <section id=GOES_ON class="stack" data-topics=joined>
             {unhealthy}
             {warnings}
         </section>
-    };
-    (live.into_any(), section.into_any())
+    }
+    .into_any()
 }
 
 fn beside(seen: &Overview, id: &str, clock: &Clockface) -> AnyView {
@@ -200,34 +219,6 @@ fn told(trouble: Trouble) -> AnyView {
         </Alert>
     }
     .into_any()
-}
-
-fn deductions(cluster: &Cluster) -> Option<AnyView> {
-    let status = &cluster.status;
-    if status.deductions.is_empty() {
-        return None;
-    }
-    let lines = status
-        .deductions
-        .iter()
-        .map(|deduction| {
-            view! {
-                <li>
-                    <b class="num">{format!("−{}", deduction.points)}</b>
-                    " "
-                    {deduction.reason.clone()}
-                </li>
-            }
-        })
-        .collect_view();
-    Some(
-        view! {
-            <Card title="What its health lost">
-                <ul class="plain stack tight">{lines}</ul>
-            </Card>
-        }
-        .into_any(),
-    )
 }
 
 fn capabilities(cluster: &Cluster, clock: &Clockface) -> AnyView {

@@ -4,6 +4,7 @@ mod cluster;
 mod cluster_forms;
 mod clusters;
 mod grid;
+mod health;
 mod new;
 mod new_draft;
 mod words;

@@ -176,5 +176,12 @@ pub async fn restart(tx: &mut Tx, id: &str, opens: bool) -> Result<(), StoreErro
              loki_healthy = NULL, last_error = NULL, last_error_code = NULL, deductions = '[]' WHERE id = ",
         )
         .arg(id);
+    tx.execute(sql).await?;
+    // A look that is under way was begun with what opened it before.
+    let sql = Sql::new(
+        "UPDATE cluster_probes SET owner = NULL, until = NULL, failures = 0, successes = 0, flips = '[]' \
+         WHERE cluster_id = ",
+    )
+    .arg(id);
     tx.execute(sql).await.map(|_| ())
 }

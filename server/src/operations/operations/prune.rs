@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::{
     audit::Retention as AuditRetention,
     events::Feed,
+    fleet::store::probes,
     identity::local,
     operations::{
         failure::Failure,
@@ -74,6 +75,7 @@ pub struct Kept {
     pub open_work_days: u32,
     pub events_for: Duration,
     pub events: i64,
+    pub health_days: u32,
 }
 
 #[derive(Clone)]
@@ -120,6 +122,7 @@ impl Pruning<'_> {
         run.step("events", "Events", self.events()).await?;
         run.step("sign_in", "Sign-in", self.sign_in()).await?;
         run.progress(80).await?;
+        run.step("health", "Health of clusters", self.health()).await?;
         run.step("audit", "Audit log", self.audit()).await?;
         run.progress(100).await
     }
@@ -251,6 +254,17 @@ impl Pruning<'_> {
             tx.commit(Vec::new()).await?;
         }
         Ok(self.done(count, "Sessions, links and counts", "removed"))
+    }
+
+    async fn health(&self) -> Result<Done<u64>, Failure> {
+        let db = &self.deps.db;
+        let before = self.before(self.deps.kept.health_days).await?;
+        let count = if self.dry_run {
+            counted(probes::count_old(db, before, COUNTED_MAX).await?)
+        } else {
+            self.batches(async || probes::prune(db, before).await.map(Some)).await?
+        };
+        Ok(self.done(count, "Points of clusters' histories", "removed"))
     }
 
     async fn audit(&self) -> Result<Done<u64>, Failure> {
