@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_names_a_namespace_and_a_Some(secret()) {
+    fn a_reference_names_a_namespace_and_a_secret() {
         let read = SecretRef::read("agents/token.of-hub:value").expect("a reference");
         assert_eq!((read.namespace.as_str(), read.key.as_str()), ("agents", "value"));
         assert_eq!(SecretRef::read("a/b").expect("a reference").key, "token");
