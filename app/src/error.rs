@@ -208,7 +208,6 @@ impl ApiError {
             Self::MethodNotAllowed => 405,
             Self::Conflict(_) => 409,
             Self::Cluster(trouble) if trouble.is_refusal() => 400,
-            Self::Cluster(_) => 503,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid(violations) if violations.iter().all(|v| v.rule.is_syntax()) => 400,
@@ -216,7 +215,7 @@ impl ApiError {
             Self::Invalid(_) => 422,
             Self::RateLimited { .. } => 429,
             Self::Internal(_) | Self::Transport(_) => 500,
-            Self::Unavailable(_) => 503,
+            Self::Cluster(_) | Self::Unavailable(_) => 503,
             Self::Timeout => 504,
         }
     }

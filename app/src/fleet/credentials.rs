@@ -357,8 +357,8 @@ pub struct CredentialMeta {
 mod tests {
     use super::*;
 
-    fn secret(text: &str) -> Option<Secret> {
-        Some(Secret(text.to_owned()))
+    fn secret(text: &str) -> Secret {
+        Secret(text.to_owned())
     }
 
     fn broken(credential: &NewCredential) -> Vec<String> {
@@ -375,9 +375,9 @@ mod tests {
     fn each_type_takes_its_own_and_nothing_else() {
         let mut token = NewCredential::empty(AuthType::ServiceAccount);
         assert_eq!(broken(&token), ["token"]);
-        token.token = secret("eyJhbGciOi.x.y");
+        token.token = Some(secret("eyJhbGciOi.x.y"));
         assert!(broken(&token).is_empty());
-        token.kubeconfig = secret("apiVersion: v1");
+        token.kubeconfig = Some(secret("apiVersion: v1"));
         assert_eq!(broken(&token), ["kubeconfig"]);
         token.kubeconfig = None;
         token.service_account_token_secret_ref = Some("ns/name".to_owned());
@@ -385,13 +385,13 @@ mod tests {
         let mut certificate = NewCredential::empty(AuthType::Kubeconfig);
         certificate.client_certificate = Some("PEM".to_owned());
         assert_eq!(broken(&certificate), ["client_key"]);
-        certificate.client_key = secret("PEM");
+        certificate.client_key = Some(secret("PEM"));
         assert!(broken(&certificate).is_empty());
         let mut oidc = NewCredential::empty(AuthType::Oidc);
         assert_eq!(broken(&oidc), ["issuer_url", "client_id", "client_secret"]);
         oidc.issuer_url = Some("https://idp.example".to_owned());
         oidc.client_id = Some("console".to_owned());
-        oidc.refresh_token = secret("r");
+        oidc.refresh_token = Some(secret("r"));
         assert!(broken(&oidc).is_empty());
     }
 
@@ -399,7 +399,7 @@ mod tests {
     fn a_token_is_what_a_header_can_carry() {
         for bad in ["two words", "line\nbreak", "é", ""] {
             let mut token = NewCredential::empty(AuthType::ServiceAccount);
-            token.token = secret(bad);
+            token.token = Some(secret(bad));
             assert_eq!(broken(&token).first().map(String::as_str), Some("token"), "{bad:?}");
         }
     }
@@ -429,7 +429,7 @@ mod tests {
     #[test]
     fn no_secret_is_ever_printed() {
         let mut token = NewCredential::empty(AuthType::ServiceAccount);
-        token.token = secret("hunter2");
+        token.token = Some(secret("hunter2"));
         assert_eq!(format!("{token:?}"), "NewCredential(SERVICE_ACCOUNT, …)");
     }
 }

@@ -50,8 +50,13 @@ pub fn start(clusters: u8, nodes: usize) -> Practice {
         .stderr(log)
         .spawn()
         .expect("the fleet starts");
-    let nobody =
-        Fleet { pid: 0, toxiproxy: String::new(), etcd: String::new(), clusters: Vec::new() };
+    let nobody = Fleet {
+        pid: 0,
+        toxiproxy: String::new(),
+        etcd: String::new(),
+        clusters: Vec::new(),
+        fronts: None,
+    };
     let mut practice = Practice { child, folder, fleet: nobody };
     practice.await_ready(usize::from(clusters));
     practice
