@@ -32,7 +32,10 @@ fn main() {
         "memory for each         {each} B of {} B of JSON, at most {BUDGET} B",
         json_bytes / PODS
     );
-    println!("made and read, each     {:.1} µs", took.as_secs_f64() * 1e6 / PODS as f64);
+    println!(
+        "made and read, each     {:.1} µs",
+        took.as_secs_f64() * 1e6 / f64::from(u32::try_from(PODS).unwrap_or(u32::MAX))
+    );
 
     let begun = Instant::now();
     let mut changed = 0;
@@ -79,7 +82,7 @@ fn pod(at: usize) -> Value {
     let hash = format!("{:09x}", deployment * 7_919);
     let name = format!("{app}-{hash}-{:05x}", at * 31 % 1_048_576);
     let time = format!("2026-11-21T{:02}:{:02}:{:02}Z", at % 24, at % 60, at * 7 % 60);
-    let troubled = at % 50 == 0;
+    let troubled = at.is_multiple_of(50);
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {

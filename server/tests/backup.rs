@@ -408,12 +408,12 @@ async fn what_was_cut_or_changed_is_refused_by_name_and_nothing_is_written() {
     pack(&bad, changed.as_bytes());
     let said = backup::inspect(&bad, &ring).expect_err("changed").to_string();
     assert!(said.contains("damaged"), "{said}");
-    let (lines, last) = changed.trim_end().rsplit_once('\n').expect("lines");
-    let digest = Sha256::digest(format!("{lines}\n"));
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (above, last) = changed.trim_end().rsplit_once('\n').expect("lines");
+    let digest = Sha256::digest(format!("{above}\n"));
+    let digest: String = digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     let mut end: serde_json::Value = serde_json::from_str(last).expect("JSON");
     end["end"]["sha256"] = digest.into();
-    pack(&bad, format!("{lines}\n{end}\n").as_bytes());
+    pack(&bad, format!("{above}\n{end}\n").as_bytes());
     let said = backup::inspect(&bad, &ring).expect_err("changed").to_string();
     assert!(said.contains("was changed after it was made"), "{said}");
     let fewer = plain.replacen("\n[", "\n", 1);
@@ -479,8 +479,8 @@ async fn the_file_holds_no_secret_in_clear_and_the_key_where_it_was_asked_for() 
         let (without, with) = (folder.path().join("a.backup"), folder.path().join("b.backup"));
         let (code, said) = run(&mut quarterdeck(&folder, "backup", url, &without, &[]));
         assert_eq!(code, 0, "{said}");
-        let more = ["--include-key"];
-        let (code, said) = run(&mut quarterdeck(&folder, "backup", url, &with, &more));
+        let with_key = ["--include-key"];
+        let (code, said) = run(&mut quarterdeck(&folder, "backup", url, &with, &with_key));
         assert_eq!(code, 0, "{said}");
         assert!(said.contains("keep the file as you would keep the key"), "{said}");
         let plain = unpacked(&without);
@@ -489,8 +489,8 @@ async fn the_file_holds_no_secret_in_clear_and_the_key_where_it_was_asked_for() 
         assert!(
             !holds(&unpacked(&with), CANARY.as_bytes()) && holds(&unpacked(&with), key.as_bytes())
         );
-        let mode = fs::metadata(&with).expect("there").permissions().mode();
-        assert_eq!(mode & 0o077, 0, "others may not read it");
+        let rights = fs::metadata(&with).expect("there").permissions().mode();
+        assert_eq!(rights & 0o077, 0, "others may not read it");
 
         // On another machine, which has neither.
         let elsewhere = self::folder();
@@ -513,12 +513,12 @@ async fn what_is_written_meanwhile_is_in_it_as_a_whole_or_not_at_all() {
         let source = small(dialect, 3_000).await;
         let folder = folder();
         let ring = KeyRing::for_tests();
-        let writer = source.again().await;
+        let beside = source.again().await;
         let stop = std::sync::atomic::AtomicBool::new(false);
         let writes = async {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let row = AuditRow::allowed(&testing::admin(), "test.meanwhile");
-                let tx = writer.begin().await.expect("nobody is kept waiting");
+                let tx = beside.begin().await.expect("nobody is kept waiting");
                 tx.commit(vec![row.clone(), row]).await.expect("committed");
                 tokio::task::yield_now().await;
             }

@@ -69,7 +69,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
         let name = path.to_string_lossy().into_owned();
         if path.is_dir() && !name.ends_with("node_modules") && !name.ends_with("target") {
             sources(&path, found);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
             found.push((name, std::fs::read_to_string(&path).expect("text")));
         }
     }

@@ -189,7 +189,7 @@ fn view_of(client: kube::Client) -> (ClusterView, CancellationToken) {
 
 async fn found(view: &ClusterView, cause: Cause, name: &str) -> Finding {
     eventually(&format!("{cause:?} at {name}"), async || {
-        view.ask(checks::KINDS, Until::Whole, Duration::from_secs(60)).await;
+        view.ask(checks::KINDS, Until::Whole, Duration::from_mins(1)).await;
         let all = checks::all(&Facts::of(view, Clock::system().now()));
         all.into_iter().find(|f| {
             f.cause == cause && f.name == name && f.namespace.as_deref() == Some("trouble")

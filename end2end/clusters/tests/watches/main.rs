@@ -18,7 +18,7 @@ use fleet::link::Links;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, PostParams},
 };
 use serde_json::{Value, json};
 use server::{
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const ID: Uuid = Uuid::from_u128(7);
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Counts what it is told.
 #[derive(Default)]
@@ -174,11 +174,9 @@ async fn every_kind_is_read(practice: &Practice) {
         })
         .await;
     }
-    let nodes = view.cluster().nodes.table();
-    let node = nodes.iter().next().expect("a node");
+    let node = view.cluster().nodes.table().iter().next().cloned().expect("a node");
     assert!(node.is_ready() && node.version.starts_with('v'), "{node:?}");
     assert!(node.allocatable("cpu").is_some(), "{node:?}");
-    drop(nodes);
     let checkout = view.cluster().deployments.table().find("payments", "checkout").cloned();
     let checkout = checkout.expect("the fleet has it");
     assert!(checkout.desired >= 1 && checkout.images[0].contains("checkout"), "{checkout:?}");
@@ -236,7 +234,7 @@ async fn limited(practice: &Practice, admin: &kube::Client) -> kube::Client {
     let spec = TokenRequestSpec { expiration_seconds: Some(3_600), ..Default::default() };
     let request = TokenRequest { spec: Some(spec), ..Default::default() };
     let accounts = Api::<ServiceAccount>::namespaced(admin.clone(), "default");
-    let answer = accounts.create_token_request("limited", &Default::default(), &request).await;
+    let answer = accounts.create_token_request("limited", &PostParams::default(), &request).await;
     let token = answer.expect("a token").status.and_then(|s| s.token).expect("a token");
     let cluster = practice.cluster(0);
     let identity = fleet::kubeconfig::Identity::Token(&token);
