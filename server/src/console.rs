@@ -156,7 +156,7 @@ impl Console {
         );
         let of_watches = watches.clone();
         fleet.clients.when_forgotten(move |cluster| of_watches.forget(cluster));
-        let watched = WatchedService::new(db.clone(), clock.clone(), watches.clone());
+        let inside = WatchedService::new(db.clone(), clock.clone(), watches.clone());
         let home = HomeService::new(
             clock.clone(),
             vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
@@ -175,7 +175,7 @@ impl Console {
             home: Arc::new(home),
             audit: Arc::new(AuditService::new(db.clone())),
             watches,
-            watched: Arc::new(watched),
+            watched: Arc::new(inside),
             strangers: Arc::default(),
             admin: Arc::new(Admin::new(db.clone(), rng.clone(), &config)),
             workspaces: Arc::new(WorkspacesService::new(db.clone())),

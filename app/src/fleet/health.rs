@@ -62,7 +62,7 @@ pub fn bars(points: &[HealthPoint], clock: &Clockface) -> Option<Bars> {
     let mut title = format!("Health of the last 7 days: {lowest} of 100 at its lowest");
     if offline > 0 {
         let times = if offline == 1 { "bar" } else { "bars" };
-        title.push_str(&format!(", offline in {offline} {times}"));
+        title = format!("{title}, offline in {offline} {times}");
     }
     Some(Bars {
         id: "health".to_owned(),

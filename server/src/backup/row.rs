@@ -82,7 +82,7 @@ mod tests {
             Value::Bytes(None),
         ];
         let line = line(row.clone());
-        assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+        assert_eq!(line.split(|byte| *byte == b'\n').count(), 2);
         assert_eq!(parse(&line, &table), Some(row));
     }
 

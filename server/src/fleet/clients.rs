@@ -48,7 +48,7 @@ use crate::{
 
 /// How long until the beginning of an answer is there; what follows (a watch, a log) has an end of its own.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 const IDLE_MAX: usize = 8;
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 

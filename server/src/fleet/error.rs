@@ -62,7 +62,6 @@ pub fn trouble_of(error: &kube::Error) -> Trouble {
         kube::Error::Api(status) => match status.code {
             401 => Trouble::Unauthorized,
             403 => Trouble::Forbidden,
-            404 => Trouble::NotKubernetes,
             500..=599 => Trouble::ServerError,
             _ => Trouble::NotKubernetes,
         },

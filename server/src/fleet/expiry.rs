@@ -84,12 +84,12 @@ impl NeedsHuman for FleetService {
         let found = store::troubled(&self.db, &reach, now.plus(WARN_BEFORE), limit).await;
         let found = found.map_err(refused)?;
         let more = found.len() > ROWS_MAX;
-        let rows = found.into_iter().flat_map(|troubled| rows(troubled, now)).collect();
+        let rows = found.into_iter().flat_map(|troubled| rows(&troubled, now)).collect();
         Ok(Answer { rows, more, today: None, closed: Vec::new() })
     }
 }
 
-fn rows(troubled: Troubled, now: Micros) -> Vec<OpenRow> {
+fn rows(troubled: &Troubled, now: Micros) -> Vec<OpenRow> {
     let mut rows = Vec::new();
     let href = paths::cluster(&troubled.id);
     let row = |key: &str, what: String, severity, state: &str, since, next: &str| OpenRow {

@@ -238,7 +238,7 @@ mod tests {
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
             let line = vec![before; 10].join(",");
-            bomb.push_str(&format!("a{level}: &a{level} [{line}]\n"));
+            bomb = format!("{bomb}a{level}: &a{level} [{line}]\n");
         }
         assert!(File::read(&bomb).is_err());
     }

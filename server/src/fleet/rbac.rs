@@ -128,7 +128,7 @@ pub fn manifest(ask: &Ask) -> String {
          apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: {name}\nrules:\n"
     );
     for feature in FEATURES {
-        text.push_str(&format!("  # {}\n", feature.label));
+        text.extend(["  # ", feature.label, "\n"]);
         for need in feature.needs {
             rule(&mut text, need);
         }

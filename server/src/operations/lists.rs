@@ -191,7 +191,7 @@ impl Lists for OperationsService {
     }
 
     async fn counts(&self, permit: &Permit<View>, query: &ListQuery) -> Result<Counts, ApiError> {
-        counts(&self.base, permit.reach(), query).await.map_err(refused)
+        Box::pin(counts(&self.base, permit.reach(), query)).await.map_err(refused)
     }
 
     async fn failure_groups(

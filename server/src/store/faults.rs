@@ -109,8 +109,11 @@ impl Faults {
         let mut plan = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         plan.seen += 1;
         let seen = plan.seen;
-        let again =
-            plan.every.as_ref().filter(|(n, _)| seen % n == 0).map(|(_, fault)| fault.clone());
+        let again = plan
+            .every
+            .as_ref()
+            .filter(|(n, _)| seen.is_multiple_of(*n))
+            .map(|(_, fault)| fault.clone());
         let planned = plan.at.remove(&seen).or(again);
         if plan.cut { Some(Fault::Fail) } else { planned }
     }

@@ -64,21 +64,18 @@ impl Findings {
             finding.namespace.clone().unwrap_or_default(),
             finding.name.clone(),
         );
-        match self.known.get(&key) {
-            Some(at) => {
-                let held = &mut self.all[*at];
-                held.pods += finding.pods;
-                held.severity = held.severity.min(finding.severity);
-                held.since = match (held.since, finding.since) {
-                    (Some(one), Some(other)) => Some(one.min(other)),
-                    (one, other) => one.or(other),
-                };
-            }
-            None => {
-                self.known.insert(key, self.all.len());
-                self.all.push(finding);
-            }
-        }
+        let Some(at) = self.known.get(&key) else {
+            self.known.insert(key, self.all.len());
+            self.all.push(finding);
+            return;
+        };
+        let held = &mut self.all[*at];
+        held.pods += finding.pods;
+        held.severity = held.severity.min(finding.severity);
+        held.since = match (held.since, finding.since) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 
     /// Whether something is said of this object already.

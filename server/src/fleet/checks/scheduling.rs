@@ -92,7 +92,7 @@ fn most(facts: &Facts, resource: &str) -> Option<String> {
     let nodes = facts.nodes.as_ref()?;
     let amounts = nodes.iter().filter_map(|node| node.allocatable(resource));
     let most = amounts.max_by(|one, other| quantity(one).total_cmp(&quantity(other)));
-    Some(most.map_or_else(|| "none".to_owned(), |amount| amount.to_string()))
+    Some(most.map_or_else(|| "none".to_owned(), std::string::ToString::to_string))
 }
 
 /// For comparison alone.

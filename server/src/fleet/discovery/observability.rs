@@ -47,15 +47,13 @@ pub async fn look(client: &kube::Client, found: &mut ClusterCapabilities) -> Res
     let values: Vec<&str> = KINDS.iter().flat_map(|kind| kind.values.iter().copied()).collect();
     let mut services = Vec::new();
     for key in [NAME, APP] {
-        match labelled(client, SERVICES, key, &values).await? {
-            Some(more) => services.extend(more),
-            None => {
-                for kind in &KINDS {
-                    found.evidence.push(unreadable(kind.capability, "services"));
-                }
-                return Ok(());
+        let Some(more) = labelled(client, SERVICES, key, &values).await? else {
+            for kind in &KINDS {
+                found.evidence.push(unreadable(kind.capability, "services"));
             }
-        }
+            return Ok(());
+        };
+        services.extend(more);
     }
     for kind in &KINDS {
         tell(kind, &services, found);

@@ -34,14 +34,12 @@ pub async fn look(client: &kube::Client, found: &mut ClusterCapabilities) -> Res
     let values: Vec<&str> = COMPONENTS.iter().map(|(value, _)| *value).collect();
     let mut all = Vec::new();
     for place in PLACES {
-        match labelled(client, place, LABEL, &values).await? {
-            Some(more) => all.extend(more),
-            None => {
-                let what = "deployments, stateful sets and daemon sets";
-                found.evidence.push(unreadable("has_cnf_workloads", what));
-                return Ok(());
-            }
-        }
+        let Some(more) = labelled(client, place, LABEL, &values).await? else {
+            let what = "deployments, stateful sets and daemon sets";
+            found.evidence.push(unreadable("has_cnf_workloads", what));
+            return Ok(());
+        };
+        all.extend(more);
     }
     tell(all, found);
     Ok(())

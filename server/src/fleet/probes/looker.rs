@@ -83,7 +83,11 @@ impl Looker {
                 Err(_) => UpstreamReading::Unread,
             }
         };
-        Some(self.within(within, asked).await.unwrap_or(UpstreamReading::Down(Ill::Silent)))
+        Some(
+            Box::pin(self.within(within, asked))
+                .await
+                .unwrap_or(UpstreamReading::Down(Ill::Silent)),
+        )
     }
 
     async fn through(

@@ -220,8 +220,8 @@ impl Probes {
         store::release(&mut tx, done).await?;
         let mut taken = Vec::new();
         for (lane, room) in open {
-            let token = || self.rng.uuid();
-            let found = store::take(&mut tx, lane, room, token, |kind| self.rhythm(kind)).await?;
+            let owner = || self.rng.uuid();
+            let found = store::take(&mut tx, lane, room, owner, |kind| self.rhythm(kind)).await?;
             taken.extend(found.into_iter().map(|target| (lane, target)));
         }
         let now = tx.now().await?;

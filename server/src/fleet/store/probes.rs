@@ -95,7 +95,7 @@ pub async fn take(
     tx: &mut Tx,
     lane: Lane,
     limit: usize,
-    token: impl Fn() -> String,
+    owner: impl Fn() -> String,
     rhythm: impl Fn(ClusterType) -> Rhythm,
 ) -> Result<Vec<Target>, StoreError> {
     let now = tx.now().await?;
@@ -129,7 +129,7 @@ pub async fn take(
     let rows = tx.fetch_all(sql).await?;
     let mut taken = Vec::new();
     for row in &rows {
-        let target = target(row, token())?;
+        let target = target(row, owner())?;
         let rhythm = rhythm(target.kind);
         let sql = Sql::new("UPDATE cluster_probes SET owner = ")
             .arg(target.token.as_str())

@@ -15,12 +15,12 @@ use super::{
     ClientSource,
     kind::Kind,
     names::Names,
+    one::{Status, Watch},
     reflector::Reflector,
     slim::{
         Claim, CronJob, EndpointSlice, Event, Job, Namespace, NetworkPolicy, Node, Pod, Service,
         Slim, Workload,
     },
-    watch::{Status, Watch},
 };
 use crate::clock::{Clock, Rng};
 

@@ -13,12 +13,12 @@ mod cluster;
 pub mod kind;
 pub mod names;
 mod notices;
+mod one;
 mod reflector;
 pub mod slim;
 mod source;
 pub mod table;
 mod talk;
-mod watch;
 mod wire;
 
 use std::{
@@ -44,9 +44,9 @@ pub use self::{
     cluster::Cluster,
     kind::Kind,
     notices::{FeedNotices, Notices},
+    one::Watch,
     reflector::{IDLE, LAST_CALL},
     table::Table,
-    watch::Watch,
 };
 use self::{cluster::Shared, slim::Slim};
 use crate::clock::{Clock, Rng};

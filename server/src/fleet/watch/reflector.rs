@@ -15,9 +15,9 @@ use app::fleet::watched::{Reason, WatchState};
 use super::{
     cluster::Cluster,
     kind::resource,
+    one::Watch,
     slim::Slim,
     talk::{Lines, Talk, Trouble},
-    watch::Watch,
     wire::{Change, Page},
 };
 
@@ -191,13 +191,11 @@ impl<T: Slim> Reflector<T> {
             let page = self.page(talk, NEXT_PAGES, Some(&next)).await?;
             self.put(page.objects);
             self.watch.heard();
-            match page.next {
-                Some(further) => next = further,
-                None => {
-                    self.complete(place, page.version);
-                    return Ok(());
-                }
-            }
+            let Some(further) = page.next else {
+                self.complete(place, page.version);
+                return Ok(());
+            };
+            next = further;
         }
     }
 

@@ -77,20 +77,16 @@ impl<T: Slim> Table<T> {
         let meta = object.meta();
         let key = Key { namespace: Arc::clone(&meta.namespace), name: Arc::clone(&meta.name) };
         let list = self.list;
-        match self.rows.get_mut(&key) {
-            Some(row) => {
-                row.list = list;
-                let same = *row.object == object;
-                if !same {
-                    row.object = Arc::new(object);
-                }
-                self.changed(!same)
-            }
-            None => {
-                self.rows.insert(key, Row { list, object: Arc::new(object) });
-                self.changed(true)
-            }
+        let Some(row) = self.rows.get_mut(&key) else {
+            self.rows.insert(key, Row { list, object: Arc::new(object) });
+            return self.changed(true);
+        };
+        row.list = list;
+        let same = *row.object == object;
+        if !same {
+            row.object = Arc::new(object);
         }
+        self.changed(!same)
     }
 
     pub(super) fn remove(&mut self, object: &T) -> bool {

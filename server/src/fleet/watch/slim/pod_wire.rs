@@ -335,14 +335,14 @@ impl ContainerStatusWire {
         } else if let Some(running) = running {
             ContainerState::Running { since: running.started_at.unwrap_or_default() }
         } else if let Some(ended) = terminated {
-            ContainerState::Ended(ended.slim(names))
+            ContainerState::Ended(Box::new(ended.slim(names)))
         } else {
             ContainerState::Unknown
         };
         Container {
             name: names.text(&self.name),
             state,
-            last: self.last_state.terminated.map(|ended| ended.slim(names)),
+            last: self.last_state.terminated.map(|ended| Box::new(ended.slim(names))),
             restarts: self.restart_count,
             ready: self.ready,
             started: self.started.unwrap_or(false),
@@ -351,15 +351,15 @@ impl ContainerStatusWire {
 }
 
 impl EndedWire {
-    fn slim(self, names: &Names) -> Box<Ended> {
-        Box::new(Ended {
+    fn slim(self, names: &Names) -> Ended {
+        Ended {
             reason: names.text(&self.reason),
             exit_code: self.exit_code,
             signal: self.signal,
             started: self.started_at.unwrap_or_default(),
             finished: self.finished_at.unwrap_or_default(),
             message: own(self.message),
-        })
+        }
     }
 }
 

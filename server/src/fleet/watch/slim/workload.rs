@@ -25,12 +25,14 @@ pub struct Workload {
     pub conditions: Box<[Condition]>,
 }
 
+/// A key, an operator and its values.
+pub type Expression = (Name, Name, Box<[Name]>);
+
 /// Which objects are meant, by their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     pub labels: Labels,
-    /// Key, operator, values.
-    pub expressions: Box<[(Name, Name, Box<[Name]>)]>,
+    pub expressions: Box<[Expression]>,
 }
 
 impl Selector {
