@@ -172,13 +172,16 @@ fn replica(db: &Db, look: &Arc<Script>) -> Replica {
 }
 
 /// Waits until each of so many replicas has done its round and waits for the next tick.
-async fn settle(hand: &ManualClock, script: &Script, replicas: usize) {
+async fn settle(hand: &ManualClock, script: &Script, replicas: &[&Replica]) {
     let began = std::time::Instant::now();
     loop {
         let sleepers = hand.sleepers();
         // One for each tick, one for each look that somebody waits for.
-        let awaited = replicas + script.silent.load(Ordering::SeqCst);
-        if sleepers.len() >= awaited && !sleepers.contains(&Duration::ZERO) {
+        let silent = script.silent.load(Ordering::SeqCst);
+        let under_way: i64 = replicas.iter().map(|one| one.probes.measures().under_way()).sum();
+        let is_written = usize::try_from(under_way) == Ok(silent);
+        let awaited = replicas.len() + silent;
+        if is_written && sleepers.len() >= awaited && !sleepers.contains(&Duration::ZERO) {
             return;
         }
         assert!(began.elapsed() < Duration::from_mins(2), "they do not settle: {sleepers:?}");
@@ -186,7 +189,7 @@ async fn settle(hand: &ManualClock, script: &Script, replicas: usize) {
     }
 }
 
-async fn pass(hand: &ManualClock, script: &Script, replicas: usize, seconds: u32) {
+async fn pass(hand: &ManualClock, script: &Script, replicas: &[&Replica], seconds: u32) {
     for _ in 0..seconds {
         settle(hand, script, replicas).await;
         hand.advance(TICK);
@@ -195,10 +198,10 @@ async fn pass(hand: &ManualClock, script: &Script, replicas: usize, seconds: u32
 }
 
 /// Until it has been looked at once more.
-async fn looked_at(hand: &ManualClock, script: &Script, id: &str) {
+async fn looked_at(hand: &ManualClock, script: &Script, replica: &Replica, id: &str) {
     let before = script.looks(id).len();
     for _ in 0..40 {
-        pass(hand, script, 1, 1).await;
+        pass(hand, script, &[replica], 1).await;
         if script.looks(id).len() > before {
             return;
         }
@@ -261,14 +264,14 @@ async fn a_cluster_is_looked_at_in_its_rhythm_and_only_a_change_is_written() {
         let id = register(db, 1, ClusterType::Spoke).await.remove(0);
         let script = Script::new(db);
         let replica = replica(db, &script);
-        settle(&hand, &script, 1).await;
+        settle(&hand, &script, &[&replica]).await;
         becomes(db, &id, ClusterState::Online).await;
         assert_eq!(
             state(db, &id).await,
             (ClusterState::Online, Connectivity::Connected, Some(100))
         );
         assert_eq!((count(db, POINTS).await, count(db, NEWS).await), (1, 1));
-        pass(&hand, &script, 1, 240).await;
+        pass(&hand, &script, &[&replica], 240).await;
         let looks = script.looks(&id);
         assert!((7..=9).contains(&looks.len()), "{looks:?}");
         for pair in looks.windows(2) {
@@ -281,27 +284,27 @@ async fn a_cluster_is_looked_at_in_its_rhythm_and_only_a_change_is_written() {
         assert!(replica.probes.measures().looks("up") >= 7);
 
         script.all(Answer::Down);
-        looked_at(&hand, &script, &id).await;
+        looked_at(&hand, &script, &replica, &id).await;
         assert_eq!(state(db, &id).await.0, ClusterState::Online, "once is no outage");
-        looked_at(&hand, &script, &id).await;
+        looked_at(&hand, &script, &replica, &id).await;
         becomes(db, &id, ClusterState::Offline).await;
         assert_eq!(
             state(db, &id).await,
             (ClusterState::Offline, Connectivity::Disconnected, Some(50))
         );
         script.all(Answer::Refused);
-        looked_at(&hand, &script, &id).await;
-        looked_at(&hand, &script, &id).await;
+        looked_at(&hand, &script, &replica, &id).await;
+        looked_at(&hand, &script, &replica, &id).await;
         becomes(db, &id, ClusterState::Degraded).await;
         assert_eq!(state(db, &id).await.1, Connectivity::Connected);
         let row = Sql::new("SELECT last_error FROM clusters");
         let error = db.fetch_one(row).await.expect("a row").text("last_error").expect("a text");
         assert!(error.starts_with("Credential refused"), "{error}");
         script.all(Answer::Up);
-        looked_at(&hand, &script, &id).await;
+        looked_at(&hand, &script, &replica, &id).await;
         becomes(db, &id, ClusterState::Online).await;
         let points = count(db, POINTS).await;
-        pass(&hand, &script, 1, 340).await;
+        pass(&hand, &script, &[&replica], 340).await;
         assert!(count(db, POINTS).await > points, "without a change a point each five minutes");
     }
 }
@@ -317,7 +320,7 @@ async fn what_never_answers_keeps_nobody_waiting() {
             script.one(id, Answer::Silent);
         }
         let replica = replica(db, &script);
-        pass(&hand, &script, 1, 150).await;
+        pass(&hand, &script, &[&replica], 150).await;
         for id in others {
             let looks = script.looks(id);
             assert!(looks.len() >= 4, "{looks:?}");
@@ -342,7 +345,7 @@ async fn replicas_share_the_clusters_and_one_goes_on_for_another() {
         let ids = register(db, 40, ClusterType::Hub).await;
         let script = Script::new(db);
         let (one, two) = (replica(db, &script), replica(&other, &script));
-        pass(&hand, &script, 2, 60).await;
+        pass(&hand, &script, &[&one, &two], 60).await;
         for id in &ids {
             let looks = script.looks(id);
             assert!(looks.len() >= 3, "{looks:?}");
@@ -354,12 +357,12 @@ async fn replicas_share_the_clusters_and_one_goes_on_for_another() {
         drop(two);
         // The other is killed while it looks.
         script.all(Answer::Silent);
-        pass(&hand, &script, 1, 17).await;
+        pass(&hand, &script, &[&one], 17).await;
         drop(one);
         script.all(Answer::Up);
         let before = script.looks(&ids[0]).len();
         let third = replica(db, &script);
-        pass(&hand, &script, 1, 34).await;
+        pass(&hand, &script, &[&third], 34).await;
         assert!(ids.iter().all(|id| script.looks(id).len() > before - 1), "nobody is forgotten");
         assert!(script.looks(&ids[0]).len() > before);
         drop(third);

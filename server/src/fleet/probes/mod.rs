@@ -241,13 +241,20 @@ impl Probes {
     }
 
     async fn one(&self, lane: Lane, target: Target) -> Ended {
+        let release = self.look_once(target).await;
+        self.measures.written();
+        Ended { lane, release }
+    }
+
+    /// The lease that is to be let go, where nothing was written.
+    async fn look_once(&self, target: Target) -> Option<String> {
         let within = timeout(target.kind);
         let seen = tokio::select! {
             seen = self.look.look(&target, within) => seen,
             () = self.db.clock().sleep(within * 2 + GRACE) => Some(silent()),
         };
         self.measures.ended(seen.map(|seen| seen.readings.api));
-        let Some(seen) = seen else { return Ended { lane, release: Some(target.token) } };
+        let Some(seen) = seen else { return Some(target.token) };
         let now = self.db.clock().now();
         let (verdict, past) = judge(&target.past, &seen.readings, now);
         let release = match self.write(&target, &seen, &verdict, &past, now).await {
@@ -261,7 +268,7 @@ impl Probes {
         if seen.readings.api == ApiReading::Up && target.discover_at <= now {
             self.have_discovered(&target, now).await;
         }
-        Ended { lane, release }
+        release
     }
 
     /// False when nothing had to be written.
