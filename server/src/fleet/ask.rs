@@ -4,7 +4,7 @@ use app::fleet::trouble::Trouble;
 use http::{Request, StatusCode, header::ACCEPT};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use super::error::trouble_of;
 
@@ -44,6 +44,15 @@ pub async fn read<T: DeserializeOwned>(
         return Err(refusal(status));
     }
     serde_json::from_slice(&body).map_err(|_| Trouble::NotKubernetes)
+}
+
+/// A list of metadata that holds nothing is written as `null`.
+pub fn null_is_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 pub fn refusal(status: StatusCode) -> Trouble {

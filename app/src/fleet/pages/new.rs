@@ -48,7 +48,7 @@ const WAYS: &[(&str, &str, &str)] = &[
         "This cluster",
         "The cluster that the console itself runs in, by the identity that it has there.",
     ),
-    ("outpost", "No way in", "Registered now; an outpost in the cluster dials out to the console."),
+    ("outpost", "No route", "Registered now; an outpost in the cluster dials out to the console."),
 ];
 
 #[component]
@@ -211,7 +211,7 @@ fn opening(by: &str, typed: Typed<'_>) -> AnyView {
                 "Kubeconfig",
                 "kubeconfig",
                 "10",
-                "As `kubectl config view --raw --flatten` prints it. Programs, files, proxies and unchecked certificates in it are refused.",
+                "As kubectl config view --raw --flatten prints it. Programs, files, proxies and unchecked certificates in it are refused.",
             )}
             {inputs::text(
                 "Context",

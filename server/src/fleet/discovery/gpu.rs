@@ -25,6 +25,7 @@ const OPERATORS: &[&str] = &[
 #[serde(default)]
 struct Nodes {
     metadata: ListMeta,
+    #[serde(deserialize_with = "ask::null_is_empty")]
     items: Vec<Node>,
 }
 

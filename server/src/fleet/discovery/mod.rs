@@ -68,6 +68,7 @@ fn unreadable(capability: &str, what: &str) -> Evidence {
 #[serde(default)]
 struct List {
     metadata: ListMeta,
+    #[serde(deserialize_with = "ask::null_is_empty")]
     items: Vec<Item>,
 }
 
@@ -135,4 +136,18 @@ fn names(all: &[Meta]) -> String {
 /// One line, without what could pass for something else.
 fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(TEXT_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_nothing_is_read_as_api_servers_write_it() {
+        for items in [r#","items":null"#, r#","items":[]"#, ""] {
+            let text = format!(r#"{{"kind":"PartialObjectMetadataList","metadata":{{}}{items}}}"#);
+            let list: List = serde_json::from_str(&text).expect(&text);
+            assert!(list.items.is_empty());
+        }
+    }
 }
