@@ -172,11 +172,25 @@ impl Trial {
 
     /// Works until `id` waits at its gate; false when the work ended without.
     pub async fn arrives(&self, id: i64, work: Pin<&mut impl Future>) -> bool {
+        let arrives = async {
+            self.waits_again(id, 0).await;
+            self.nothing_is_written().await;
+        };
         tokio::select! {
             biased;
             _ = work => false,
-            () = self.waits_again(id, 0) => true,
+            () = arrives => true,
         }
+    }
+
+    /// Who is not polled any more in the middle of a transaction would hold up everybody.
+    async fn nothing_is_written(&self) {
+        testing::eventually("every transaction ends", || async {
+            let tx = self.kit.db.begin().await?;
+            tx.commit(Vec::new()).await?;
+            Ok(self.kit.nobody_else_writes().await?.then_some(()))
+        })
+        .await;
     }
 
     async fn waits_again(&self, id: i64, before: usize) {

@@ -273,7 +273,8 @@ fn facts(cluster: &Cluster, clock: &Clockface) -> AnyView {
         (Some(found), Some(typed)) => {
             format!("{} (registered as {})", found.label(), typed.label())
         }
-        (Some(platform), None) => platform.label().to_owned(),
+        (Some(found), None) if cluster.capabilities.is_some() => found.label().to_owned(),
+        (Some(typed), None) => format!("not known (registered as {})", typed.label()),
         (None, _) => unknown(),
     };
     let version = match (&cluster.platform_version, &cluster.registered_platform_version) {

@@ -254,7 +254,9 @@ fn row(cluster: &Cluster, clock: &Clockface) -> AnyView {
         .clone()
         .or_else(|| cluster.kubernetes_version.clone())
         .unwrap_or_else(|| "not known".to_owned());
-    let platform = cluster.platform.map(|platform| format!("{} ", platform.label()));
+    // Before anybody has looked it is no more than what was typed, or left as it usually is.
+    let platform = cluster.capabilities.as_ref().and(cluster.platform);
+    let platform = platform.map(|platform| format!("{} ", platform.label()));
     let credential = match &cluster.credential {
         Some(meta) => match meta.expiry {
             Expiry::Soon | Expiry::Over => words::expiry(meta, clock),

@@ -5,7 +5,7 @@ use app::fleet::watched::{Cause, Finding, Severity};
 use app::time::Micros;
 
 use super::{Facts, Findings, Tell as _, about, about_pod, between};
-use crate::fleet::watch::slim::Pod;
+use crate::fleet::watch::slim::{Event, Meta, Pod};
 
 /// What was refused longer ago may have been put right.
 const RECENT: i64 = 60 * 60 * Micros::SECOND;
@@ -29,9 +29,8 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         findings.add(finding);
     }
     // Stateful sets, daemon sets and jobs say it in an event alone.
-    for event in facts.events() {
-        let of_set = matches!(&*event.about_kind, "StatefulSet" | "DaemonSet" | "Job");
-        if of_set && &*event.reason == "FailedCreate" && facts.now.since(event.last) < RECENT {
+    for event in facts.events().filter(|event| &*event.reason == "FailedCreate") {
+        if facts.now.since(event.last) < RECENT && still_lacks_pods(facts, event) {
             let mut finding =
                 about(Cause::CreateFailed, Severity::Bad, &event.about_kind, &event.meta);
             finding.name = event.about.to_string();
@@ -44,6 +43,22 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         if let Some(finding) = refused(pod) {
             findings.add(finding);
         }
+    }
+}
+
+/// Whether what could not make its pods is still without them: an event outlives its cause.
+fn still_lacks_pods(facts: &Facts, event: &Event) -> bool {
+    let is = |meta: &Meta| meta.namespace == event.meta.namespace && meta.name == event.about;
+    match &*event.about_kind {
+        "Job" => facts.jobs.iter().any(|job| {
+            is(&job.meta) && job.active == 0 && job.succeeded == 0 && job.finished.is_none()
+        }),
+        kind @ ("StatefulSet" | "DaemonSet") => facts.workloads.iter().any(|workload| {
+            super::workloads::kind(workload) == kind
+                && is(&workload.meta)
+                && workload.ready < workload.desired
+        }),
+        _ => false,
     }
 }
 

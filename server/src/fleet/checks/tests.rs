@@ -390,6 +390,20 @@ fn s18_a_service_account_that_is_not_there() {
     says(&finding, &["no service account custom-sa in shop"]);
 }
 
+/// Controllers are refused in the first second of a namespace, before its service account is there, and try again.
+#[test]
+fn what_made_its_pods_after_all_is_not_blamed_for_an_old_event() {
+    let words = "pods \"train-\" is forbidden: error looking up service account shop/default: serviceaccount \"default\" not found";
+    let job = |status: Value| {
+        json!({ "kind": "Job", "metadata": { "name": "train", "namespace": "shop" },
+            "spec": { "completions": 1 }, "status": status })
+    };
+    let said = event("Job", "train", "FailedCreate", words);
+    assert!(all(&facts(&[job(json!({ "active": 1 })), said.clone()])).is_empty());
+    let finding = found(&[job(json!({})), said]);
+    assert_eq!(finding.cause, Cause::ServiceAccountMissing);
+}
+
 fn refused(place: &str) -> Value {
     let message = format!(
         "Error from server (Forbidden): pods is forbidden: User \"system:serviceaccount:shop:reader\" cannot list resource \"pods\" in API group \"\" {place}"

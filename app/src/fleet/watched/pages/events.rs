@@ -27,8 +27,7 @@ impl Row for EventRow {
     const LISTING: Listing = Listing { filters: EVENT_FILTERS, primary: 3, href: here };
     const COLUMNS: &'static [Column] = &[
         Column::text("Object"),
-        Column::text("Reason"),
-        Column::text("Message"),
+        Column::text("What was said"),
         Column::number("Times"),
         Column::number("Last"),
     ];
@@ -72,8 +71,8 @@ pub fn row(event: &EventRow, cluster: &str, clock: &Clockface) -> AnyView {
             </td>
             <td>
                 <StatusBadge tone word=reason />
+                <div class="why">{message}</div>
             </td>
-            <td>{message}</td>
             <td class="num">{count}</td>
             <td class="num">{last}</td>
         </tr>

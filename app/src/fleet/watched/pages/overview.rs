@@ -114,8 +114,7 @@ fn leads_to(finding: &Finding, cluster: &str) -> String {
 
 const WARNINGS: &[Column] = &[
     Column::text("Object"),
-    Column::text("Reason"),
-    Column::text("Message"),
+    Column::text("What was said"),
     Column::number("Times"),
     Column::number("Last"),
 ];
