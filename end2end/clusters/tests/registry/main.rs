@@ -328,7 +328,6 @@ async fn a_rotation_fails_no_request(stand: &Stand) {
         })
         .collect();
     for round in 0..4 {
-        let before = asked.load(Ordering::SeqCst);
         let next = if round % 2 == 0 {
             stand.of_kubeconfig(false)
         } else {
@@ -338,6 +337,8 @@ async fn a_rotation_fails_no_request(stand: &Stand) {
         };
         let meta = stand.service.store_credential(&permit, &made.id, next).await;
         assert_eq!(meta.expect("a rotation").version, round + 2);
+        // Whoever asks from here on gets the new one.
+        let before = asked.load(Ordering::SeqCst);
         while asked.load(Ordering::SeqCst) < before + 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
