@@ -1,6 +1,8 @@
 //! The composition root: everything the console is made of, wired here and nowhere else.
 
+mod readiness;
 mod upkeep;
+mod work;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     api,
-    audit::{self, AuditNews, AuditService, Heads},
+    audit::{self, AuditService},
     clock::{Clock, Rng},
     config::Config,
     egress::{Egress, EgressConfig, Scope},
@@ -45,7 +47,7 @@ use crate::{
     },
     store::{Db, StoreConfig, StoreError},
     tasks::Tasks,
-    vault::{KeyUses, NamingColumn, Resealer, Vault},
+    vault::{KeyUses, NamingColumn, Vault},
     web::{
         assets::Assets, health::Readiness, limits::Limits, metrics::Metrics, strangers::Strangers,
     },
@@ -162,7 +164,7 @@ impl Console {
             vec![Arc::clone(&operations) as _, Arc::clone(&fleet) as _],
         );
         let readiness = Readiness::new(clock.clone());
-        register_readiness(&readiness, &db, &feed);
+        readiness::register(&readiness, &db, &feed);
         Ok(Box::leak(Box::new(Self {
             feed,
             gate,
@@ -205,93 +207,7 @@ impl Console {
             read_only: self.config.read_only,
         }
     }
-
-    /// Starts what a process needs that works and serves nobody: the engine, and the feed, which numbers its news at
-    /// once and calls those that serve.
-    pub fn start_work(&'static self) {
-        self.tasks.spawn("events.feed", EVENTS_FEED, move |stop| async move {
-            Ok(self.feed.run(stop).await?)
-        });
-        self.operations.spawn(&self.tasks, &self.config.queues, self.config.workers);
-    }
-
-    /// Starts what works in the background.
-    pub fn start(&'static self) {
-        self.tasks.spawn("identity.epochs", IDENTITY_EPOCHS, move |stop| async move {
-            Ok(self.epochs.run(stop).await?)
-        });
-        self.tasks.spawn("fleet.watches", FLEET_WATCHES, move |stop| async move {
-            self.watches.run(stop).await
-        });
-        if self.config.read_only {
-            // Each of the others writes.
-            return;
-        }
-        self.tasks.spawn("identity.seen", IDENTITY_SEEN, move |stop| async move {
-            Ok(self.sessions.write_seen(stop).await?)
-        });
-        self.start_work();
-        if let Some(sign_in) = &self.oidc {
-            self.tasks.spawn("identity.refresh", IDENTITY_REFRESH, move |stop| {
-                Arc::clone(sign_in).renew(stop)
-            });
-        }
-        self.keep_audit();
-        self.tasks.spawn("vault.reseal", VAULT_RESEAL, move |stop| {
-            let (vault, db) = (self.vault.clone(), self.db.clone());
-            let resealer = Resealer { vault, db, columns: KEY_USES.sealed };
-            async move { Ok(resealer.run(stop).await?) }
-        });
-        self.tasks.spawn("fleet.expiry", FLEET_EXPIRY, move |stop| async move {
-            Ok(self.fleet.warn(stop).await?)
-        });
-        self.tasks.spawn("fleet.probes", FLEET_PROBES, move |stop| async move {
-            Ok(self.probes.run(stop).await?)
-        });
-        self.tasks.spawn("store.upkeep", STORE_UPKEEP, move |stop| self.keep_up(stop));
-    }
-
-    fn keep_audit(&'static self) {
-        if let Some(keys) = self.db.chain().cloned() {
-            self.tasks.spawn("audit.head", AUDIT_HEAD, move |stop| {
-                let heads = Heads::new(self.db.clone(), keys.clone());
-                async move { Ok(heads.run(stop).await?) }
-            });
-        }
-        self.tasks.spawn("audit.news", AUDIT_NEWS, move |stop| {
-            let news = AuditNews::new(self.db.clone());
-            async move { Ok(news.run(stop).await?) }
-        });
-        self.tasks.spawn("audit.strangers", AUDIT_STRANGERS, move |stop| async move {
-            Ok(self.strangers.run(&self.db, stop).await?)
-        });
-    }
-
-    /// Once at the start, then hourly. What is old is pruned by `system.prune`, which one replica does.
-    async fn keep_up(&'static self, stop: CancellationToken) -> anyhow::Result<()> {
-        loop {
-            self.db.optimize().await?;
-            crate::tasks::beat();
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = self.clock.sleep(Duration::from_hours(1)) => {}
-            }
-        }
-    }
 }
-
-const FLEET_WATCHES: &str =
-    "Follows what goes on in the clusters that somebody looks at, and tells their open pages.";
-
-const FLEET_PROBES: &str =
-    "Looks at each cluster in its turn, and writes down how it fares when that has changed.";
-
-const STORE_UPKEEP: &str = "Hourly, lets SQLite look at its indexes again.";
-
-const IDENTITY_EPOCHS: &str =
-    "Every two seconds, looks whether rights have changed, so that open streams feel it.";
-
-const IDENTITY_SEEN: &str = "Every five seconds, writes down which sessions and keys were of use, each once a minute at most.";
 
 /// Whatever a key of the ring seals or signs: a key is free when nothing of this needs it.
 pub const KEY_USES: KeyUses = KeyUses {
@@ -308,29 +224,9 @@ pub const KEY_USES: KeyUses = KeyUses {
     ],
 };
 
-const VAULT_RESEAL: &str =
-    "Hourly, seals again under the active key what older keys of the ring have sealed.";
-
-const FLEET_EXPIRY: &str =
-    "Hourly, tells once of each credential of a cluster that ends within seven days.";
-
-const AUDIT_HEAD: &str =
-    "Every five minutes, signs the end of the audit chain when it has moved, and logs it.";
-
-const AUDIT_NEWS: &str =
-    "Tells open pages that the audit log has grown, every two seconds at most.";
-
-const AUDIT_STRANGERS: &str = "Every minute, writes down who was refused without being signed in: one entry per address and route.";
-
 /// DESIGN §5.3.
 const SESSION_IDLE: Duration = Duration::from_hours(8);
 const SESSION_LIFETIME: Duration = Duration::from_hours(24);
-
-const IDENTITY_REFRESH: &str = "Renews the tokens of people who signed in through the identity provider, reads \
-     their groups again every quarter of an hour, and ends the session of who may not any more.";
-
-const EVENTS_FEED: &str = "Numbers committed news in the order of their commits and passes them on, \
-     at once or within a second.";
 
 impl FromRef<&'static Console> for StreamState {
     fn from_ref(console: &&'static Console) -> Self {
@@ -451,46 +347,4 @@ pub fn store_config(config: &Config) -> StoreConfig {
         read_only: config.read_only,
         ..StoreConfig::default()
     }
-}
-
-fn register_readiness(readiness: &Readiness, db: &Db, feed: &Feed) {
-    let say = |error: StoreError| error.to_string();
-    let store = db.clone();
-    readiness.register("store", move || {
-        let db = store.clone();
-        async move { db.ping().await.map(|()| format!("{:?}", db.dialect())).map_err(say) }
-    });
-    let schema = db.clone();
-    readiness.register("migrations", move || {
-        let db = schema.clone();
-        async move {
-            let version = crate::store::SCHEMA_VERSION;
-            db.check_schema().await.map(|()| format!("schema {version}")).map_err(say)
-        }
-    });
-    let clocks = db.clone();
-    readiness.register("clock", move || {
-        let db = clocks.clone();
-        async move {
-            let theirs = db.now().await.map_err(say)?;
-            let apart = db.clock().now().since(theirs).abs();
-            // Leases last 30 s and are judged by the database's clock; 5 s apart leaves room.
-            if apart > 5 * app::time::Micros::SECOND {
-                return Err(format!("{} ms apart from the database's clock", apart / 1000));
-            }
-            Ok(format!("{} ms apart from the database's clock", apart / 1000))
-        }
-    });
-    let feed = feed.clone();
-    readiness.register("events", move || {
-        let feed = feed.clone();
-        async move {
-            let lag = feed.lag().await.map_err(say)?;
-            // Whoever commits numbers at once, and a poll looks each second.
-            if lag > 10 * app::time::Micros::SECOND {
-                return Err(format!("news has waited {} ms for its number", lag / 1000));
-            }
-            Ok(format!("{} ms behind", lag / 1000))
-        }
-    });
 }

@@ -19,6 +19,7 @@ pub mod registration;
 #[cfg(feature = "ssr")]
 mod service;
 pub mod trouble;
+mod typed;
 #[cfg(feature = "ssr")]
 pub mod watched;
 

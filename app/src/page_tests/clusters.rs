@@ -10,7 +10,7 @@ use super::{
     pages::HOSTILE,
 };
 use crate::{
-    error::ApiError,
+    error::{ApiError, Thing},
     fleet::{
         View,
         watched::{
@@ -175,7 +175,8 @@ impl Watched for Told {
     }
 
     async fn overview(&self, _: &Permit<View>, _: &str) -> Result<Overview, ApiError> {
-        unimplemented!("no page of these asks for it")
+        // None of these pages asks for it.
+        Err(ApiError::NotFound(Thing::Cluster))
     }
 }
 
