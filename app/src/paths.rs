@@ -354,3 +354,15 @@ pub fn welcome(link: &str) -> String {
 pub fn events_stream() -> String {
     under(route::EVENTS_STREAM)
 }
+
+/// The same for a page of what is watched in a cluster: whichever process has the line watches what the page shows.
+pub fn events_stream_watching(topics: &[String]) -> String {
+    let watched = topics.iter().filter(|topic| crate::fleet::watched::of_topic(topic).is_some());
+    let pairs: Vec<String> =
+        watched.map(|topic| format!("watch={}", crate::list::percent(topic))).collect();
+    if pairs.is_empty() {
+        events_stream()
+    } else {
+        format!("{}?{}", events_stream(), pairs.join("&"))
+    }
+}

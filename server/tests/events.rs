@@ -373,7 +373,8 @@ async fn request(
         let same = same.clone();
         Box::pin(async move { Ok(Some(same)) })
     });
-    events::answer(state.clone(), caller, query, &all, again).await
+    let keep: events::Keep = Box::new(|_, _| Box::pin(async {}));
+    events::answer(state.clone(), caller, query, &all, again, keep).await
 }
 
 impl Line {

@@ -24,6 +24,6 @@ mod subscription;
 mod window;
 
 pub use feed::{Feed, GAUGES, Whisper};
-pub use stream::{Again, StreamState, answer, stream};
+pub use stream::{Again, Keep, StreamState, answer, stream};
 pub use subscription::{StreamItem, Subscription};
 pub use window::Event;

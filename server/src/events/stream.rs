@@ -3,11 +3,15 @@
 //! Each notice has its number as `id`, so that the browser says in `Last-Event-ID` where to go on; the first
 //! connection of a page says it in `?after=`. A comment every 15 s keeps proxies from closing the line, and
 //! carries the place too: whoever hears nothing of what passes still goes on from there.
+//!
+//! `?watch=cluster:ID:pods`, several times, says what of a cluster the page shows: this process watches it for as long
+//! as the line is open, whichever process drew the page.
 
 use std::{convert::Infallible, time::Duration};
 
 use app::{
     error::{ApiError, Dependency, Expected, Rule},
+    fleet::watched::{Kind, of_topic},
     identity::Caller,
 };
 use axum::{
@@ -35,6 +39,8 @@ const LOOKED_AT_EVERY: Duration = Duration::from_mins(1);
 /// Browsers come back after 1 to 5 s: a restart must not bring all of them at once.
 const RETRY: Duration = Duration::from_secs(3);
 const RETRY_SPREAD: f64 = 2.0 / 3.0;
+/// A page shows of one cluster what it shows, and there are as many kinds.
+const WATCH_MAX: usize = 2 * Kind::ALL.len();
 /// Too many streams: one must be closed first, so there is no use in hurrying.
 const RETRY_AFTER_S: u32 = 10;
 
@@ -68,12 +74,18 @@ pub async fn stream(
         let (arrival, headers) = (arrival.clone(), came.clone());
         Box::pin(async move { console.callers.still(&arrival, &headers).await })
     });
-    answer(state, &caller, query.as_deref(), &headers, again).await
+    let keep: Keep = Box::new(move |caller, topics| {
+        Box::pin(async move { console.watched.keep(&caller, &topics).await })
+    });
+    answer(state, &caller, query.as_deref(), &headers, again, keep).await
 }
 
 /// Who listens, by the rights of now; none when they are nobody any more.
 pub type Again =
     Box<dyn Fn() -> BoxFuture<'static, Result<Option<Caller>, ApiError>> + Send + Sync>;
+
+/// Has these topics of clusters watched for a while, as far as the caller may see them.
+pub type Keep = Box<dyn Fn(Caller, Vec<String>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The stream itself, for a listener who can be looked at again.
 pub async fn answer(
@@ -82,8 +94,9 @@ pub async fn answer(
     query: Option<&str>,
     headers: &HeaderMap,
     again: Again,
+    keep: Keep,
 ) -> Response {
-    match open(state, caller, query, headers, again).await {
+    match open(state, caller, query, headers, again, keep).await {
         Ok(events) => events.into_response(),
         Err(error) => refused(error),
     }
@@ -103,9 +116,11 @@ async fn open(
     query: Option<&str>,
     headers: &HeaderMap,
     again: Again,
+    keep: Keep,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, ApiError> {
     check_origin(headers, state.origin.as_deref())?;
-    let after = after(query, headers)?;
+    let asked = asked(query)?;
+    let after = went_on(headers)?.or(asked.after);
     if state.shutdown.is_cancelled() {
         return Err(ApiError::Unavailable(Dependency::Shutdown));
     }
@@ -117,7 +132,10 @@ async fn open(
     })?;
     let retry = state.rng.jitter(RETRY, RETRY_SPREAD);
     let looked_at = state.clock.monotonic();
-    let line = Line { subscription, state, again, looked_at, greeting: Some(retry), _slot: slot };
+    let watches = Watches { keep, topics: asked.watch };
+    watches.keep(caller).await;
+    let greeting = Some(retry);
+    let line = Line { subscription, state, again, watches, looked_at, greeting, _slot: slot };
     Ok(Sse::new(stream::unfold(line, Line::next)))
 }
 
@@ -134,23 +152,39 @@ fn check_origin(headers: &HeaderMap, published: Option<&str>) -> Result<(), ApiE
     if ours { Ok(()) } else { Err(ApiError::CrossSite) }
 }
 
-/// Where to go on. The header is the later word: the browser adds it when it comes back.
-fn after(query: Option<&str>, headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
-    if let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) {
-        return number("Last-Event-ID", id.to_str().unwrap_or_default()).map(Some);
-    }
-    let mut after = None;
-    for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        match pair.split_once('=') {
-            Some(("after", "")) => {}
-            Some(("after", value)) => after = Some(number("after", value)?),
-            other => {
-                let field = other.map_or(pair, |(key, _)| key);
-                return Err(ApiError::invalid(field, Rule::UnknownField));
+/// Where the browser says that it was; the later word, since it adds it when it comes back.
+fn went_on(headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let Some(id) = headers.get("last-event-id").filter(|id| !id.is_empty()) else {
+        return Ok(None);
+    };
+    number("Last-Event-ID", id.to_str().unwrap_or_default()).map(Some)
+}
+
+/// What the address asks for.
+#[derive(Default)]
+struct Asked {
+    after: Option<i64>,
+    watch: Vec<String>,
+}
+
+fn asked(query: Option<&str>) -> Result<Asked, ApiError> {
+    let mut asked = Asked::default();
+    let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    for (key, value) in pairs {
+        match (key.as_ref(), value.as_ref()) {
+            ("after", "") => {}
+            ("after", value) => asked.after = Some(number("after", value)?),
+            ("watch", topic) if of_topic(topic).is_some() && asked.watch.len() < WATCH_MAX => {
+                asked.watch.push(topic.to_owned());
             }
+            ("watch", _) => {
+                let expected = Rule::Malformed { expected: Expected::Text };
+                return Err(ApiError::invalid("watch", expected));
+            }
+            (other, _) => return Err(ApiError::invalid(other, Rule::UnknownField)),
         }
     }
-    Ok(after)
+    Ok(asked)
 }
 
 fn number(field: &str, text: &str) -> Result<i64, ApiError> {
@@ -158,11 +192,26 @@ fn number(field: &str, text: &str) -> Result<i64, ApiError> {
     number.ok_or_else(|| ApiError::invalid(field, Rule::Malformed { expected: Expected::Integer }))
 }
 
+/// What the page shows of a cluster.
+struct Watches {
+    keep: Keep,
+    topics: Vec<String>,
+}
+
+impl Watches {
+    async fn keep(&self, caller: &Caller) {
+        if !self.topics.is_empty() {
+            (self.keep)(caller.clone(), self.topics.clone()).await;
+        }
+    }
+}
+
 /// One open stream.
 struct Line {
     subscription: Subscription,
     state: StreamState,
     again: Again,
+    watches: Watches,
     looked_at: Duration,
     greeting: Option<Duration>,
     _slot: StreamSlot,
@@ -205,6 +254,7 @@ impl Line {
         self.looked_at = self.state.clock.monotonic();
         match (self.again)().await {
             Ok(Some(caller)) => {
+                self.watches.keep(&caller).await;
                 self.subscription.goes_on_as(caller);
                 true
             }

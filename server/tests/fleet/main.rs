@@ -2,6 +2,7 @@
 //! and that what opens a cluster comes out nowhere.
 
 mod runs;
+mod watching;
 #[path = "../web_kit/mod.rs"]
 mod web_kit;
 

@@ -143,9 +143,10 @@ fn live(is_watched: bool, id: &str) -> AnyView {
         topics.extend(overview::topics(id));
         sections.extend([BESIDE.to_owned(), GOES_ON.to_owned()]);
     }
+    let stream = paths::events_stream_watching(&topics);
     view! {
         <div class="filterline">
-            <LiveSections stream=paths::events_stream() topics sections />
+            <LiveSections stream topics sections />
         </div>
     }
     .into_any()

@@ -65,6 +65,12 @@ pub fn topic(cluster: &str, kind: Kind) -> String {
     format!("cluster:{cluster}:{}", kind.as_str())
 }
 
+/// The cluster and the kind that a [`topic`] is about.
+pub fn of_topic(topic: &str) -> Option<(&str, Kind)> {
+    let (cluster, word) = topic.strip_prefix("cluster:")?.split_once(':')?;
+    Kind::ALL.iter().find(|kind| kind.as_str() == word).map(|kind| (cluster, *kind))
+}
+
 /// Where a pod is in its life, in the API's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum Phase {

@@ -116,7 +116,10 @@ impl Link {
             let inner = self.0.inner.borrow();
             match inner.last_id.as_str() {
                 "" => self.0.stream.clone(),
-                id => format!("{}?after={id}", self.0.stream),
+                id => {
+                    let joint = if self.0.stream.contains('?') { '&' } else { '?' };
+                    format!("{}{joint}after={id}", self.0.stream)
+                }
             }
         };
         if self.0.state.get_untracked() == LinkState::Paused {

@@ -4,7 +4,7 @@ mod pages;
 mod rows;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,10 +15,10 @@ use app::{
         View,
         watched::{
             ClusterName, EventRow, Finding, Kind, Listed, NodeRow, Overview, PodRow, Severity,
-            Watched, WorkloadRow, WorkloadState,
+            Watched, WorkloadRow, WorkloadState, of_topic,
         },
     },
-    identity::Permit,
+    identity::{Caller, Capability, Permit},
     list::ListQuery,
     time::Micros,
 };
@@ -68,6 +68,28 @@ struct Seen {
 impl WatchedService {
     pub fn new(db: Db, clock: Clock, watches: Watches) -> Self {
         Self { db, clock, watches, found: Mutex::default() }
+    }
+
+    /// What an open page shows goes on being watched by the process that has its line to the news, whichever process
+    /// drew it. Of clusters that the caller may not see, nothing.
+    pub async fn keep(&self, caller: &Caller, topics: &[String]) {
+        let Some(reach) = caller.reach(Capability::FleetView) else { return };
+        let mut wanted: BTreeMap<&str, Vec<Kind>> = BTreeMap::new();
+        for (cluster, kind) in topics.iter().filter_map(|topic| of_topic(topic)) {
+            wanted.entry(cluster).or_default().push(kind);
+        }
+        for (id, kinds) in wanted {
+            let Ok(uuid) = Uuid::parse_str(id) else { continue };
+            match super::store::find(&self.db, &reach, &uuid.to_string()).await {
+                Ok(Some(cluster)) => {
+                    let view = self.watches.of(uuid, cluster.workspace_id);
+                    view.ask(&kinds, Until::FirstRows, Duration::ZERO).await;
+                }
+                Ok(None) => {}
+                // The page itself tells when the store does not answer.
+                Err(error) => tracing::debug!(%error, "what a page shows could not be looked up"),
+            }
+        }
     }
 
     /// Not there, and not yours, are one answer.

@@ -245,7 +245,7 @@ fn draw<R: Row>(request: &PageRequest, listed: &Listed<R>, query: &ListQuery) ->
         {R::LISTING.bar(request, query, &suggestions)}
         <div class="filterline">
             <LiveSections
-                stream=paths::events_stream()
+                stream=paths::events_stream_watching(&topics)
                 topics
                 sections=vec![SECTION.to_owned()]
             />
