@@ -97,7 +97,7 @@ fn take(table: &mut Table<Pod>, names: &Names, at: usize) -> usize {
 }
 
 /// Resident memory of this process.
-pub fn rss() -> usize {
+fn rss() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("pages");
     pages * 4_096

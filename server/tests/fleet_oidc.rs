@@ -322,6 +322,16 @@ async fn each_failure_of_a_provider_has_its_own_word_and_a_way_out() {
 }
 
 #[tokio::test]
+async fn a_provider_that_says_nothing_is_not_taken_for_a_slow_cluster() {
+    let kit = kit(Dialect::Sqlite, Clock::system()).await;
+    let slow = json!({ "legs": { "discovery": { "slow_ms": 8000 } } });
+    let realm = realm(json!({ "faults": slow })).await;
+    let made = kit.post_json("/api/v1/clusters", cluster("slow", &opens(&realm, None))).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+    assert_eq!(made.json()["credential"]["validation"], Trouble::OidcUnreachable.as_str());
+}
+
+#[tokio::test]
 async fn a_refresh_token_that_is_spent_says_how_to_get_another() {
     let (kit, realm) = (kit(Dialect::Sqlite, Clock::system()).await, realm(json!({})).await);
     let token = realm.refresh_token("alice").await;

@@ -11,12 +11,18 @@ use serde::{Deserialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use crate::{
-    egress::{Cause, Client, EgressError},
+    egress::{Cause, Client, EgressError, Limits},
     fleet::credentials::Provider,
 };
 
+/// What a provider says of itself is there at once.
+const METADATA_WITHIN: Duration = Duration::from_secs(5);
+/// Giving up here may lose the next refresh token, so that it is done late, and sooner than a look at a cluster ends.
+const TOKENS_WITHIN: Duration = Duration::from_secs(15);
+
 pub struct Exchange {
-    http: Client,
+    metadata: Client,
+    tokens: Client,
 }
 
 /// What an exchange gave.
@@ -66,7 +72,11 @@ enum No {
 
 impl Exchange {
     pub fn new(http: Client) -> Self {
-        Self { http }
+        let within = |limit| {
+            let limits = move |limits| Limits { headers: limit, total: limit, ..limits };
+            http.clone().within(limits)
+        };
+        Self { metadata: within(METADATA_WITHIN), tokens: within(TOKENS_WITHIN) }
     }
 
     pub async fn tokens(&self, provider: &Provider) -> Result<Given, Trouble> {
@@ -97,7 +107,7 @@ impl Exchange {
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let request = Request::get(url).header(header::ACCEPT, "application/json");
         let request = request.body(Vec::new()).map_err(|_| Trouble::OidcAnswer)?;
-        let answer = self.send(request).await?;
+        let answer = send(&self.metadata, request).await?;
         let metadata: Metadata = match answer.status() {
             StatusCode::OK => read(&answer)?,
             status => return Err(of_status(status)),
@@ -128,7 +138,7 @@ impl Exchange {
             request = request.header(header::AUTHORIZATION, basic(provider).map_err(No::Trouble)?);
         }
         let request = request.body(form.as_bytes().to_vec()).map_err(|_| unusable())?;
-        let answer = self.send(request).await.map_err(No::Trouble)?;
+        let answer = send(&self.tokens, request).await.map_err(No::Trouble)?;
         if answer.status() == StatusCode::OK {
             return read(&answer).map_err(No::Trouble);
         }
@@ -148,13 +158,13 @@ impl Exchange {
         );
         Err(no)
     }
+}
 
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
-        self.http.send(request).await.map_err(|error| {
-            tracing::warn!(%error, "an identity provider of a cluster does not answer");
-            of_egress(&error)
-        })
-    }
+async fn send(http: &Client, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Trouble> {
+    http.send(request).await.map_err(|error| {
+        tracing::warn!(%error, "an identity provider of a cluster does not answer");
+        of_egress(&error)
+    })
 }
 
 fn of_egress(error: &EgressError) -> Trouble {
