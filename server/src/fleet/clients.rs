@@ -276,7 +276,7 @@ impl Clients {
     ) -> super::oidc::OfProvider {
         super::oidc::OfProvider::new(
             provider,
-            self.0.egress.client(Scope::Registered),
+            &self.0.egress.client(Scope::Registered),
             self.0.db.clock().clone(),
             row.map(|row| super::oidc::Place {
                 db: self.0.db.clone(),

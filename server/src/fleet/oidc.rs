@@ -66,7 +66,7 @@ struct Held {
 }
 
 impl OfProvider {
-    pub fn new(provider: Provider, http: Client, clock: Clock, place: Option<Place>) -> Self {
+    pub fn new(provider: Provider, http: &Client, clock: Clock, place: Option<Place>) -> Self {
         let held = Mutex::new(Held { provider, unkept: false });
         Self { exchange: Exchange::new(http), clock, held, place }
     }
@@ -179,7 +179,7 @@ impl Source for OfProvider {
 fn fresh(token: Zeroizing<String>, said: Option<Duration>) -> Fresh {
     let good = read_token(&token).lives.or(said).unwrap_or(UNSAID);
     let early = EARLY.min(good / 4);
-    Fresh { token, fresh: good.saturating_sub(early), good }
+    Fresh { token, read_after: good.saturating_sub(early), good_for: good }
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
     fn of(claims: &str, said: Option<u64>) -> (u64, u64) {
         let token = format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims));
         let fresh = fresh(Zeroizing::new(token), said.map(Duration::from_secs));
-        (fresh.fresh.as_secs(), fresh.good.as_secs())
+        (fresh.read_after.as_secs(), fresh.good_for.as_secs())
     }
 
     #[test]

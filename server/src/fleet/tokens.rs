@@ -25,9 +25,9 @@ const PAUSE: Duration = Duration::from_secs(3);
 pub struct Fresh {
     pub token: Zeroizing<String>,
     /// After so long it is read again.
-    pub fresh: Duration,
+    pub read_after: Duration,
     /// So long it does, should there be no other.
-    pub good: Duration,
+    pub good_for: Duration,
 }
 
 #[async_trait]
@@ -130,12 +130,12 @@ impl Changing {
         }
         let fetched = self.source.fetch().await;
         let now = self.clock.monotonic();
-        let fetched = fetched.and_then(|Fresh { token, fresh, good }| {
+        let fetched = fetched.and_then(|Fresh { token, read_after, good_for }| {
             Ok(Held {
                 header: header(&token)?,
                 since: now,
-                fresh_until: now + fresh,
-                good_until: now + good,
+                fresh_until: now + read_after,
+                good_until: now + good_for,
             })
         });
         let mut known = self.known();
@@ -200,7 +200,7 @@ impl Source for OfFile {
     async fn fetch(&self) -> Result<Fresh, Trouble> {
         let read = tokio::fs::read_to_string(&self.0).await;
         let token = Zeroizing::new(read.map_err(|_| Trouble::NoCredential)?);
-        Ok(Fresh { token, fresh: FRESH, good: FRESH })
+        Ok(Fresh { token, read_after: FRESH, good_for: FRESH })
     }
 }
 
@@ -229,6 +229,6 @@ impl Source for OfSecret {
         let value = secret.data.and_then(|mut data| data.remove(&self.reference.key));
         let value = value.and_then(|value| String::from_utf8(value.0).ok());
         let token = Zeroizing::new(value.ok_or(Trouble::SecretRef)?);
-        Ok(Fresh { token, fresh: FRESH, good: FRESH })
+        Ok(Fresh { token, read_after: FRESH, good_for: FRESH })
     }
 }

@@ -71,7 +71,7 @@ enum No {
 }
 
 impl Exchange {
-    pub fn new(http: Client) -> Self {
+    pub fn new(http: &Client) -> Self {
         let within = |limit| {
             let limits = move |limits| Limits { headers: limit, total: limit, ..limits };
             http.clone().within(limits)

@@ -46,8 +46,8 @@ pub async fn take(db: &Db, row: &str) -> Result<Taken, StoreError> {
         )
         .arg(now)
         .push(" RETURNING token");
-    let Some(taken) = tx.fetch_optional(sql).await? else { return Ok(Taken::Busy) };
-    let token = taken.i64("token")?;
+    let Some(won) = tx.fetch_optional(sql).await? else { return Ok(Taken::Busy) };
+    let token = won.i64("token")?;
     // Read after the turn was taken: what whoever had it before has left.
     let sql = Sql::new("SELECT sealed FROM cluster_credentials WHERE id = ").arg(row);
     let Some(found) = tx.fetch_optional(sql).await? else { return Ok(Taken::Gone) };

@@ -147,6 +147,10 @@ impl ConfigMaps {
 }
 
 /// The values are passed over as they are read.
+#[expect(
+    clippy::zero_sized_map_values,
+    reason = "what is read is a map, and only its keys are wanted"
+)]
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
