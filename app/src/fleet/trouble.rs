@@ -155,7 +155,17 @@ impl Trouble {
 
     /// Whether it may be over by itself: a line that is down, a server that restarts.
     pub const fn may_pass(self) -> bool {
-        matches!(self, Self::Unreachable | Self::UnknownName | Self::Timeout | Self::ServerError)
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::UnknownName
+                | Self::NoWay
+                | Self::Silent
+                | Self::Timeout
+                | Self::ServerError
+                | Self::OidcUnreachable
+                | Self::OidcUnkept
+        )
     }
 
     /// What is the matter.

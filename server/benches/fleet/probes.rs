@@ -24,6 +24,7 @@ use server::{
         probes::{Discover, Look, Looker, Probes, Seen, interval},
         store::probes::Target,
     },
+    operations::queue::Queue,
     store::{
         Db,
         testing::{self, Engine},
@@ -83,7 +84,8 @@ async fn on(engine: &Engine, ends: &endpoints::Endpoints) {
     let egress = Egress::new(EgressConfig::default(), &clock);
     let vault = Vault::for_tests();
     let clients = Clients::new(db.clone(), vault.clone(), egress, testing::admin(), Own::default());
-    let service = FleetService::new(db.clone(), vault, Rng::system(), clients.clone());
+    let service =
+        FleetService::new(db.clone(), vault, Rng::system(), clients.clone(), Queue::default());
     let holes = register(&service, ends).await;
     let looker = Looker::new(clients, clock);
     let timed = Arc::new(Timed { inner: looker, db: db.clone(), began: Mutex::default() });
@@ -97,7 +99,7 @@ async fn on(engine: &Engine, ends: &endpoints::Endpoints) {
         timed.began.lock().expect("nobody failed").clear();
         let (begun, used) = (Instant::now(), processor_time());
         tokio::time::sleep(ROUNDS * interval(ClusterType::Hub)).await;
-        let (took, used) = (begun.elapsed(), processor_time() - used);
+        let (took, used) = (begun.elapsed(), processor_time().saturating_sub(used));
         stop.cancel();
         (took, used)
     };

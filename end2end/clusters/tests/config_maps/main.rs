@@ -32,6 +32,7 @@ use server::{
         watch::{Notices, Watches},
         watched::WatchedService,
     },
+    operations::queue::Queue,
     store::{
         Dialect,
         testing::{Engine, admin},
@@ -109,7 +110,7 @@ async fn registered(engine: &Engine, clock: &Clock) -> String {
     let (db, vault) = (engine.db.clone(), Vault::for_tests());
     let egress = Egress::new(EgressConfig::default(), clock);
     let clients = Clients::new(db.clone(), vault.clone(), egress, admin(), Own::default());
-    let service = FleetService::new(db, vault, Rng::system(), clients);
+    let service = FleetService::new(db, vault, Rng::system(), clients, Queue::default());
     let new = json!({ "name": "harbour", "api_server_url": "https://127.0.0.1:9" });
     let new: NewCluster = serde_json::from_value(new).expect("a cluster");
     let permit = permit::<Manage>(&admin()).await.expect("a permit");

@@ -28,6 +28,7 @@ use server::{
     egress::{Egress, EgressConfig, authorities},
     fleet::{Clients, FleetService, Purpose, clients::Own, rbac},
     identity::AuditedGate,
+    operations::queue::Queue,
     store::{Dialect, testing::Engine},
     vault::Vault,
 };
@@ -103,7 +104,7 @@ impl Stand {
         let caller = Caller::new(CallerKind::User, "u-1", "Test", everything, gate);
         let clients = console(&engine, &caller);
         let (db, vault) = (engine.db.clone(), Vault::for_tests());
-        let service = FleetService::new(db, vault, Rng::system(), clients);
+        let service = FleetService::new(db, vault, Rng::system(), clients, Queue::default());
         Self { practice, trusted, stranger, service, caller, engine }
     }
 
