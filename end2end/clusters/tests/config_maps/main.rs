@@ -81,9 +81,9 @@ impl Stand {
         let stop = CancellationToken::new();
         let (running, stopped) = (watches.clone(), stop.clone());
         tokio::spawn(async move { running.run(stopped).await });
-        let watched = WatchedService::new(engine.db.clone(), clock.clone(), watches);
+        let service = WatchedService::new(engine.db.clone(), clock.clone(), watches);
         let cluster = registered(&engine, &clock).await;
-        Self { practice, watched, sent, cluster, stop, _engine: engine }
+        Self { practice, watched: service, sent, cluster, stop, _engine: engine }
     }
 
     async fn findings(&self) -> Vec<Finding> {
@@ -212,7 +212,7 @@ async fn without_the_right(stand: &Stand) {
     let mut role = roles.get("quarterdeck-viewer").await.expect("the role");
     for rule in role.rules.iter_mut().flatten() {
         let named = rule.resources.iter_mut().flatten();
-        named.filter(|resource| *resource == "configmaps").for_each(|r| *r = "nothing".to_owned());
+        named.filter(|resource| *resource == "configmaps").for_each(|r| "nothing".clone_into(r));
     }
     roles.replace("quarterdeck-viewer", &PostParams::default(), &role).await.expect("changed");
     let told = stand.finding("it is refused", "no-map", |f| now(f).contains("403")).await;
