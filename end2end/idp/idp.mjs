@@ -10,6 +10,7 @@
 //   GET /control/realms/NAME            calls per leg, and every token it gave (for leak searches)
 //   POST /control/realms/NAME/rotate    a new signing key; { keep: true } publishes the old one too
 //   POST /control/realms/NAME/logout-token   a signed logout token for the back channel
+//   POST /control/realms/NAME/refresh-token  a refresh token of { person }, as if that one had signed in
 //
 // The faults are told in src/realm.mjs, the ways of signing in src/keys.mjs.
 
@@ -49,6 +50,7 @@ async function control(request, response, [name, verb]) {
   if (request.method === 'PATCH') realm.change(wishes);
   else if (verb === 'rotate') await realm.keys.rotate(wishes.keep);
   else if (verb === 'logout-token') return answer(response, 200, { token: await realm.logoutToken(wishes) });
+  else if (verb === 'refresh-token') return answer(response, 200, { token: await realm.refreshToken(wishes) });
   else return answer(response, 404, { error: `nothing to do: ${verb}` });
   return answer(response, 200, {});
 }

@@ -1,8 +1,15 @@
-//! What a watched pod costs: memory at 50 000 pods, reading one from the API's JSON, and finding some among all.
+//! What the fleet costs: memory at 50 000 watched pods, reading one from the API's JSON, finding some among all (`pods`);
+//! how late looks begin at 500 clusters with 50 black holes, and how long a registration takes (`probes`). Both unless
+//! one of them is named.
 //!
 //! Pods are spelled as an API server spells them, managed fields included: 20 to a deployment, each with its own name,
 //! node and times, one in fifty in trouble.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+
+#[path = "fleet/endpoints.rs"]
+mod endpoints;
+#[path = "fleet/probes.rs"]
+mod probes;
 
 use std::{hint::black_box, time::Instant};
 
@@ -17,6 +24,26 @@ const PODS: usize = 50_000;
 const BUDGET: usize = 2_000;
 
 fn main() {
+    rustls::crypto::ring::default_provider().install_default().expect("nobody did before");
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let runtime = || tokio::runtime::Runtime::new().expect("a runtime");
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words[..] {
+        [endpoints::SERVE, answering, holes] => {
+            let number = |text: &str| text.parse().expect("a number");
+            runtime().block_on(endpoints::serve(number(answering), number(holes)));
+        }
+        ["pods"] => pods(),
+        ["probes"] => runtime().block_on(probes::measure()),
+        _ => {
+            pods();
+            println!();
+            runtime().block_on(probes::measure());
+        }
+    }
+}
+
+fn pods() {
     // Whatever is loaded once is loaded now.
     let (names, mut table) = (Names::default(), Table::<Pod>::default());
     take(&mut table, &names, 0);

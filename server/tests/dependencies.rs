@@ -241,7 +241,7 @@ fn clusters_that_are_down_are_told_apart_and_leave_the_console_ready() {
     });
     let names = ["closed", "unknown", "plain"];
     let hosts = [closed, "nowhere.invalid".to_owned(), plain];
-    let troubles = ["unreachable", "unknown_name", "tls"];
+    let troubles = ["unreachable", "unknown_name", "not_tls"];
     for ((name, host), trouble) in names.iter().zip(hosts).zip(troubles) {
         let credentials =
             r#"{"auth_type":"SERVICE_ACCOUNT","token":"not-a-real-token-of-anybody"}"#;

@@ -424,7 +424,7 @@ async fn a_handshake_that_never_comes_is_not_waited_for() {
         hand.advance(limit);
         stream
     });
-    assert_eq!(answer.expect_err("late").cause, Cause::TimedOut { phase: Phase::Connect, limit });
+    assert_eq!(answer.expect_err("late").cause, Cause::TimedOut { phase: Phase::Handshake, limit });
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ mod service;
 pub mod trouble;
 mod typed;
 #[cfg(feature = "ssr")]
+pub mod upstreams;
+#[cfg(feature = "ssr")]
 pub mod watched;
 
 #[cfg(feature = "ssr")]

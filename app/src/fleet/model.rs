@@ -144,6 +144,7 @@ impl ClusterState {
 pub struct Deduction {
     /// A fixed word: `api_server`, `prometheus`, `tempo`, `loki`, `nodes`.
     pub component: String,
+    /// 0 where the component is not known, and the reason says why.
     pub points: i64,
     pub reason: String,
 }
@@ -291,6 +292,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Upstreams that a token is stored for.
+    pub fn upstream_tokens(&self) -> Vec<&str> {
+        let stored = self.credential.iter().flat_map(|meta| &meta.upstream_tokens);
+        stored.map(String::as_str).collect()
+    }
+
     /// For people.
     pub fn label(&self) -> &str {
         self.display_name.as_deref().unwrap_or(&self.name)

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::trouble::Trouble;
+use super::{trouble::Trouble, upstreams::UpstreamWay};
 use crate::time::Micros;
 
 /// How one look ended.
@@ -24,7 +24,7 @@ pub enum Verdict {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
-    /// `reached`, `certificate`, `identity`, `version`, `excess`, `missing`, `expiry`.
+    /// `reached`, `certificate`, `identity`, `version`, `excess`, `missing`, `expiry`, `prometheus`, `tempo`, `loki`.
     pub key: String,
     pub label: String,
     pub verdict: Verdict,
@@ -64,9 +64,33 @@ pub struct Preflight {
     pub certificate_expires_at: Option<Micros>,
     pub excess: Vec<Excess>,
     pub missing: Vec<Missing>,
+    /// By which way each configured upstream is reached.
+    #[serde(default)]
+    pub upstreams: Vec<UpstreamWay>,
 }
 
 impl Preflight {
+    /// What was configured beside the API server; one check for each, since the way follows from the address.
+    #[must_use]
+    pub fn with_upstreams(mut self, ways: Vec<UpstreamWay>) -> Self {
+        self.checks.extend(ways.iter().map(|way| {
+            Check {
+                key: way.upstream.clone(),
+                label: match way.upstream.as_str() {
+                    "prometheus" => "Prometheus",
+                    "tempo" => "Tempo",
+                    _ => "Loki",
+                }
+                .to_owned(),
+                verdict: if way.way_out.is_some() { Verdict::Warn } else { Verdict::Good },
+                says: way.says.clone(),
+                way_out: way.way_out.clone(),
+            }
+        }));
+        self.upstreams = ways;
+        self
+    }
+
     /// Whether the cluster is open to this credential.
     pub fn is_open(&self) -> bool {
         self.trouble.is_none()

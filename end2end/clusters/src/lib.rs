@@ -8,5 +8,5 @@ mod practice;
 mod wait;
 
 pub use clients::{Fault, Tampered};
-pub use practice::{Practice, start};
+pub use practice::{Practice, start, start_with};
 pub use wait::eventually;

@@ -1,6 +1,7 @@
 //! Starting a fleet for a suite, and objects given as JSON.
 
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -34,6 +35,14 @@ impl Drop for Practice {
 /// # Panics
 /// When the fleet does not come up.
 pub fn start(clusters: u8, nodes: usize) -> Practice {
+    start_with(clusters, nodes, &[])
+}
+
+/// The same, with more said to `fleet up`.
+///
+/// # Panics
+/// When the fleet does not come up.
+pub fn start_with(clusters: u8, nodes: usize, more: &[&OsStr]) -> Practice {
     fleet::use_ring();
     let tools = std::env::var_os("FLEET_TOOLS")
         .expect("FLEET_TOOLS names no folder with the control plane: run cargo xtask test fleet");
@@ -44,6 +53,7 @@ pub fn start(clusters: u8, nodes: usize) -> Practice {
         .args(["up", "--until-stdin-closes", "--nodes", &nodes.to_string()])
         .args(["--clusters", &clusters.to_string(), "--dir"])
         .arg(folder.path())
+        .args(more)
         .env("FLEET_TOOLS", tools)
         .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("a second handle"))

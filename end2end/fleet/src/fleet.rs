@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -45,6 +45,8 @@ pub struct Wish {
     pub authority_key: Option<String>,
     /// How many hours each cluster's viewer token lives; the last one is for all further clusters.
     pub token_hours: Vec<u32>,
+    /// Whose tokens the API servers take besides their own: a file, by its whole path.
+    pub authentication: Option<PathBuf>,
     /// Ports beside the clusters' own, each with its fate.
     pub fronts: fronts::Wish,
 }
@@ -115,7 +117,12 @@ fn plans(wish: &Wish, state: &StateFolder, ports: &Ports) -> Result<Vec<Plan>> {
             let link = link.map_or_else(|| ports.take(), Ok)?;
             let hours = wish.token_hours.get(usize::from(index)).or(wish.token_hours.last());
             let hours = hours.copied().unwrap_or(viewer::LONGEST_HOURS);
-            let outside = Outside { authority, link_port: link, token_hours: hours };
+            let outside = Outside {
+                authority,
+                link_port: link,
+                token_hours: hours,
+                authentication: wish.authentication.clone(),
+            };
             let plan = Plan::new(&name, index, wish.nodes, &folder, ports, outside)?;
             life::logs::begin(&plan.folder)?;
             Ok(plan)

@@ -54,6 +54,9 @@ enum Command {
         /// Hours that each cluster's viewer token lives, such as 8760,8760,72; the last is for all further clusters.
         #[arg(long, value_delimiter = ',')]
         token_hours: Vec<u32>,
+        /// An AuthenticationConfiguration for every API server: whose tokens it takes besides its own.
+        #[arg(long)]
+        authentication: Option<PathBuf>,
         #[command(flatten)]
         fronts: Fronts,
         /// End when standard input is closed too, for a parent that may be killed.
@@ -180,6 +183,7 @@ async fn run_async(command: Command) -> Result<()> {
             links,
             authority_key,
             token_hours,
+            authentication,
             fronts,
             place,
             until_stdin_closes,
@@ -187,7 +191,10 @@ async fn run_async(command: Command) -> Result<()> {
             let asked = listen_for_end(until_stdin_closes)?;
             let authority_key = authority_key.map(std::fs::read_to_string).transpose()?;
             let fronts = fronts.wish();
-            let wish = Wish { clusters, nodes, links, authority_key, token_hours, fronts };
+            // The API servers run in folders of their own.
+            let authentication = authentication.map(std::path::absolute).transpose()?;
+            let wish =
+                Wish { clusters, nodes, links, authority_key, token_hours, authentication, fronts };
             fleet::fleet::run(&wish, &tools, &place.dir, asked).await
         }
         Command::Down { place } => down(&place.dir).await,

@@ -84,6 +84,20 @@ export class Realm {
       // As most providers do: what the scopes ask for stands in the id token too.
       conformIdTokenClaims: false,
       features: {
+        clientCredentials: { enabled: true },
+        // A client's own token is for an API server, which reads its audience: a JWT. All others are as ever.
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: (ctx) =>
+            ctx.oidc.params?.grant_type === 'client_credentials' ? `urn:${realm.name}` : undefined,
+          getResourceServerInfo: () => ({
+            scope: 'openid',
+            audience: realm.client.client_id,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: realm.ttl.access,
+            jwt: { sign: { alg: realm.keys.original.alg } },
+          }),
+        },
         devInteractions: { enabled: false },
         backchannelLogout: { enabled: true },
         rpInitiatedLogout: {
@@ -102,6 +116,7 @@ export class Realm {
       ttl: {
         IdToken: () => realm.ttl.id,
         AccessToken: () => realm.ttl.access,
+        ClientCredentials: () => realm.ttl.access,
         RefreshToken: () => realm.ttl.refresh,
         AuthorizationCode: () => realm.ttl.code,
         Grant: 86400,
@@ -276,6 +291,20 @@ export class Realm {
   #next(path, from) {
     const base = this.faults.graph_next ?? this.issuer + path;
     return this.faults.graph_endless ? `${base}?$skiptoken=0` : `${base}?$skiptoken=${from}`;
+  }
+
+  // What a sign-in leaves that asked for `offline_access`.
+  async refreshToken({ person = 'alice', scope = 'openid offline_access profile email groups' }) {
+    const client = await this.provider.Client.find(this.client.client_id);
+    const grant = new this.provider.Grant({ clientId: client.clientId, accountId: person });
+    grant.addOIDCScope(scope);
+    const now = Math.floor(Date.now() / 1000);
+    const token = new this.provider.RefreshToken({
+      accountId: person, client, grantId: await grant.save(), gty: 'authorization_code', scope, authTime: now, iiat: now,
+    });
+    const value = await token.save();
+    this.tokens.push(value);
+    return value;
   }
 
   // A logout token as the provider would post it; wishes: { sub, sid, set, remove, sign, typ }

@@ -6,7 +6,10 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,7 +17,7 @@ use std::{
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 use http::{Uri, uri::Authority};
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream, ResolveServerName};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
@@ -149,11 +152,38 @@ impl Service<Uri> for Dial {
     }
 }
 
+/// Notes that the connection stands, so that a late handshake is not taken for an address that nobody answers at.
+#[derive(Clone)]
+struct Noting {
+    dial: Dial,
+    stands: Arc<AtomicBool>,
+}
+
+impl Service<Uri> for Noting {
+    type Response = TokioIo<TcpStream>;
+    type Error = EgressError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (dialled, stands) = (self.dial.call(uri), Arc::clone(&self.stands));
+        Box::pin(async move {
+            let stream = dialled.await?;
+            stands.store(true, Ordering::Relaxed);
+            Ok(stream)
+        })
+    }
+}
+
 /// [`Dial`], then TLS where the URL says https; both within the connection's time.
 #[derive(Clone)]
 pub struct Connector {
     dial: Dial,
-    https: HttpsConnector<Dial>,
+    tls: Arc<ClientConfig>,
+    name: Arc<dyn ResolveServerName + Send + Sync>,
 }
 
 impl Connector {
@@ -166,22 +196,27 @@ impl Connector {
         tls: Arc<ClientConfig>,
         carried: Option<ServerName<'static>>,
     ) -> Self {
-        // The name that the certificate must carry: spelled as it was dialled, where no other was given.
-        let name = move |uri: &Uri| -> Result<ServerName<'static>, EgressError> {
-            if let Some(carried) = &carried {
-                return Ok(carried.clone());
-            }
-            let (host, _) = target(uri).map_err(|cause| cause.at(uri))?;
-            Ok(match host {
-                Host::Ipv4(address) => IpAddr::from(address).into(),
-                Host::Ipv6(address) => IpAddr::from(address).into(),
-                Host::Domain(name) => {
-                    ServerName::try_from(name).map_err(|_| Cause::Host.at(uri))?
-                }
-            })
-        };
-        let https = HttpsConnector::new(dial.clone(), tls, false, Arc::new(name));
-        Self { dial, https }
+        Self { dial, tls, name: Arc::new(Carried(carried)) }
+    }
+}
+
+/// The name that the certificate must carry: spelled as it was dialled, where no other was given.
+struct Carried(Option<ServerName<'static>>);
+
+impl ResolveServerName for Carried {
+    fn resolve(
+        &self,
+        uri: &Uri,
+    ) -> Result<ServerName<'static>, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(carried) = &self.0 {
+            return Ok(carried.clone());
+        }
+        let (host, _) = target(uri).map_err(|cause| cause.at(uri))?;
+        Ok(match host {
+            Host::Ipv4(address) => IpAddr::from(address).into(),
+            Host::Ipv6(address) => IpAddr::from(address).into(),
+            Host::Domain(name) => ServerName::try_from(name).map_err(|_| Cause::Host.at(uri))?,
+        })
     }
 }
 
@@ -195,13 +230,22 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let (dial, connecting) = (self.dial.clone(), self.https.call(uri.clone()));
+        let (dial, stands) = (self.dial.clone(), Arc::new(AtomicBool::new(false)));
+        let noting = Noting { dial: self.dial.clone(), stands: Arc::clone(&stands) };
+        let tls = Arc::clone(&self.tls);
+        let mut https = HttpsConnector::new(noting, tls, false, Arc::clone(&self.name));
+        let connecting = https.call(uri.clone());
         Box::pin(async move {
-            let connected =
-                dial.within(dial.limit, connecting).await.map_err(|late| late.at(&uri))?;
+            let connected = dial.within(dial.limit, connecting).await;
+            let connected = connected.map_err(|late| match late {
+                Cause::TimedOut { limit, .. } if stands.load(Ordering::Relaxed) => {
+                    Cause::TimedOut { phase: Phase::Handshake, limit }.at(&uri)
+                }
+                late => late.at(&uri),
+            })?;
             connected.map_err(|error| match error.downcast::<EgressError>() {
                 Ok(ours) => *ours,
-                Err(tls) => Cause::Tls(tls.to_string()).at(&uri),
+                Err(tls) => Cause::of_handshake(&*tls).at(&uri),
             })
         })
     }

@@ -35,6 +35,8 @@ pub enum Cause {
     NoConnection(String),
     #[error("no TLS: {0}")]
     Tls(String),
+    #[error("what answered does not speak TLS")]
+    NotTls,
     #[error("{phase} took longer than {} ms", limit.as_millis())]
     TimedOut { phase: Phase, limit: Duration },
     #[error("what answered does not speak HTTP")]
@@ -49,6 +51,8 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     Connect,
+    /// The connection stands, and TLS does not.
+    Handshake,
     Headers,
     Total,
 }
@@ -57,6 +61,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Connect => "the connection",
+            Self::Handshake => "the TLS handshake",
             Self::Headers => "the beginning of the answer",
             Self::Total => "the answer",
         })
@@ -70,6 +75,24 @@ impl Cause {
         let host = uri.host().unwrap_or("?");
         let port = uri.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
         EgressError { target: format!("{scheme}://{host}{port}"), cause: self }
+    }
+
+    /// Of a handshake that failed.
+    pub(super) fn of_handshake(error: &(dyn Error + 'static)) -> Self {
+        use rustls::{Error::InvalidMessage, InvalidMessage::InvalidContentType};
+        let mut here = Some(error);
+        while let Some(error) = here {
+            if matches!(error.downcast_ref(), Some(InvalidMessage(InvalidContentType))) {
+                return Self::NotTls;
+            }
+            // An io::Error that wraps another one does not name it as its source.
+            let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            here = match inner {
+                Some(inner) => Some(inner),
+                None => error.source(),
+            };
+        }
+        Self::Tls(error.to_string())
     }
 
     /// Of an exchange over a connection that stood.

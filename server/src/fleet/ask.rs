@@ -60,6 +60,7 @@ pub fn refusal(status: StatusCode) -> Trouble {
         401 => Trouble::Unauthorized,
         403 => Trouble::Forbidden,
         500..=599 | 429 => Trouble::ServerError,
+        300..=399 => Trouble::Redirected,
         _ => Trouble::NotKubernetes,
     }
 }

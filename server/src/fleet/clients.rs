@@ -276,7 +276,8 @@ impl Clients {
     ) -> super::oidc::OfProvider {
         super::oidc::OfProvider::new(
             provider,
-            self.0.egress.client(Scope::Registered),
+            &self.0.egress.client(Scope::Registered),
+            self.0.db.clock().clone(),
             row.map(|row| super::oidc::Place {
                 db: self.0.db.clone(),
                 vault: self.0.vault.clone(),
@@ -351,8 +352,8 @@ struct Outgoing {
 impl Outgoing {
     async fn send(self, mut request: Request<Body>) -> Result<Response<Incoming>, FleetErrorBox> {
         let token = self.tokens.current().await.map_err(FleetError::Trouble)?;
-        if let Some(token) = token {
-            request.headers_mut().insert(header::AUTHORIZATION, token);
+        if let Some(token) = &token {
+            request.headers_mut().insert(header::AUTHORIZATION, token.clone());
         }
         let agent = HeaderValue::from_static(concat!("quarterdeck/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(header::USER_AGENT, agent);
@@ -363,7 +364,7 @@ impl Outgoing {
             }
         };
         if answered.status() == StatusCode::UNAUTHORIZED {
-            self.tokens.refused().await;
+            self.tokens.refused(token.as_ref());
         }
         Ok(answered)
     }

@@ -2,7 +2,9 @@
 //!
 //! Must not log, print or hand on what it holds: [`Key`] has no `Debug` that shows anything.
 
-use std::fmt;
+mod renewable;
+
+use std::{fmt, time::Duration};
 
 use app::{
     error::{ApiError, Expected, Rule},
@@ -17,6 +19,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
+pub use self::renewable::Renewable;
 use super::{kubeconfig, tls};
 
 /// What opens one API server, as it lies sealed in the store.
@@ -49,7 +52,8 @@ pub struct Provider {
     pub issuer: String,
     pub client_id: String,
     pub client_secret: Option<String>,
-    pub refresh_token: Option<String>,
+    /// Shared by all copies: whoever spends it leaves the next one to the others.
+    pub refresh_token: Option<Renewable>,
 }
 
 impl fmt::Debug for Key {
@@ -64,10 +68,8 @@ impl Drop for Opens {
             Self::Token { token } => token.zeroize(),
             Self::Certificate { key, .. } => key.zeroize(),
             Self::SecretRef => {}
-            Self::Oidc(provider) => {
-                provider.client_secret.zeroize();
-                provider.refresh_token.zeroize();
-            }
+            // The refresh token wipes itself, when the last copy is let go.
+            Self::Oidc(provider) => provider.client_secret.zeroize(),
         }
     }
 }
@@ -130,6 +132,17 @@ pub fn prepare(new: &NewCredential) -> Result<Prepared, ApiError> {
     prepared.key.server_name = server_name.or(prepared.key.server_name.take());
     prepared.upstreams = upstreams(new);
     Ok(prepared)
+}
+
+impl Prepared {
+    /// A look may have spent the refresh token that was typed: what is kept of it is the one that came in its place.
+    pub fn carry_over(&self, given: Option<&mut NewCredential>) {
+        if let (Opens::Oidc(provider), Some(given)) = (&self.key.opens, given)
+            && let Some(token) = &provider.refresh_token
+        {
+            given.refresh_token = Some(Secret(token.get().to_string()));
+        }
+    }
 }
 
 fn malformed(field: &'static str, expected: Expected) -> ApiError {
@@ -217,7 +230,7 @@ fn of_provider(new: &NewCredential) -> Result<Prepared, ApiError> {
             issuer,
             client_id: new.client_id.clone().unwrap_or_default(),
             client_secret: text(&new.client_secret),
-            refresh_token: text(&new.refresh_token),
+            refresh_token: text(&new.refresh_token).map(Renewable::new),
         }),
     ))
 }
@@ -244,6 +257,8 @@ fn upstreams(new: &NewCredential) -> Vec<(super::store::credentials::Part, Upstr
 pub struct TokenSays {
     pub identity: Option<String>,
     pub expires_at: Option<Micros>,
+    /// From when it was made, by the clock of who made it.
+    pub lives: Option<Duration>,
 }
 
 pub fn read_token(token: &str) -> TokenSays {
@@ -251,17 +266,24 @@ pub fn read_token(token: &str) -> TokenSays {
     struct Claims {
         sub: Option<String>,
         exp: Option<f64>,
+        iat: Option<f64>,
     }
     let payload = token.trim().split('.').nth(1);
     let bytes = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
     let claims = bytes.and_then(|bytes| serde_json::from_slice::<Claims>(&bytes).ok());
-    let Some(Claims { sub, exp }) = claims else { return TokenSays::default() };
+    let Some(Claims { sub, exp, iat }) = claims else { return TokenSays::default() };
     let printable = |sub: &String| sub.len() <= 512 && !sub.chars().any(char::is_control);
     #[expect(clippy::cast_possible_truncation, reason = "clamped before")]
     let expires_at = exp
         .filter(|exp| exp.is_finite())
         .map(|exp| Micros(exp.clamp(0.0, 4e12) as i64 * Micros::SECOND));
-    TokenSays { identity: sub.filter(printable), expires_at }
+    let lives = exp.zip(iat).map(|(exp, iat)| exp - iat);
+    let lives = lives.filter(|seconds| seconds.is_finite()).map(|seconds| seconds.clamp(0.0, 1e9));
+    TokenSays {
+        identity: sub.filter(printable),
+        expires_at,
+        lives: lives.map(Duration::from_secs_f64),
+    }
 }
 
 #[cfg(test)]

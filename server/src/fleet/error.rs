@@ -7,8 +7,10 @@ use app::{
     fleet::trouble::Trouble,
 };
 
+use http::StatusCode;
+
 use crate::{
-    egress::{Cause, EgressError},
+    egress::{Cause, EgressError, Phase},
     store::StoreError,
     vault::VaultError,
 };
@@ -59,12 +61,9 @@ impl FleetError {
 /// What an answer of kube's says about the way to the cluster.
 pub fn trouble_of(error: &kube::Error) -> Trouble {
     match error {
-        kube::Error::Api(status) => match status.code {
-            401 => Trouble::Unauthorized,
-            403 => Trouble::Forbidden,
-            500..=599 => Trouble::ServerError,
-            _ => Trouble::NotKubernetes,
-        },
+        kube::Error::Api(status) => {
+            StatusCode::from_u16(status.code).map_or(Trouble::NotKubernetes, super::ask::refusal)
+        }
         kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => Trouble::NotKubernetes,
         other => trouble_on_the_way(other),
     }
@@ -83,6 +82,10 @@ pub fn trouble_on_the_way(error: &(dyn Error + 'static)) -> Trouble {
         if let Some(tls) = here.downcast_ref::<rustls::Error>() {
             return super::tls::trouble_of(tls);
         }
+        // Whatever speaks there, it is not HTTP.
+        if here.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return Trouble::NotKubernetes;
+        }
         // An io::Error that wraps another one does not name it as its source.
         let io = here.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause = match io {
@@ -99,8 +102,11 @@ fn of_egress(cause: &Cause) -> Trouble {
             Trouble::AddressRefused
         }
         Cause::UnknownName(_) => Trouble::UnknownName,
+        Cause::TimedOut { phase: Phase::Connect, .. } => Trouble::NoWay,
+        Cause::TimedOut { phase: Phase::Handshake, .. } => Trouble::Silent,
         Cause::TimedOut { .. } => Trouble::Timeout,
         Cause::Tls(_) => Trouble::Tls,
+        Cause::NotTls => Trouble::NotTls,
         Cause::NotHttp => Trouble::NotKubernetes,
         Cause::NoConnection(_) | Cause::Broken(_) | Cause::TooLarge { .. } => Trouble::Unreachable,
     }

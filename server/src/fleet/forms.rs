@@ -35,6 +35,9 @@ const SECRETS: &[&str] = &[
     "client_secret",
     "refresh_token",
     "certificate_authority",
+    "prometheus_token",
+    "tempo_token",
+    "loki_token",
 ];
 
 /// Where a form leads.
@@ -172,7 +175,12 @@ fn cluster(form: &mut Form) -> NewCluster {
         region: form.optional("region"),
         environment: form.word::<Environment>("environment", &environments).unwrap_or_default(),
         labels,
-        endpoints: ClusterEndpoints::default(),
+        endpoints: ClusterEndpoints {
+            prometheus_url: form.optional("prometheus_url"),
+            tempo_url: form.optional("tempo_url"),
+            loki_url: form.optional("loki_url"),
+            ..ClusterEndpoints::default()
+        },
         workspace_id: form.integer("workspace_id"),
         tenant_id: None,
         credentials,
@@ -185,6 +193,8 @@ fn credential(form: &mut Form) -> NewCredential {
     let (kubeconfig, token, client_key) =
         (secret("kubeconfig"), secret("token"), secret("client_key"));
     let (client_secret, refresh_token) = (secret("client_secret"), secret("refresh_token"));
+    let (prometheus_token, tempo_token, loki_token) =
+        (secret("prometheus_token"), secret("tempo_token"), secret("loki_token"));
     let mut text = |key: &str| form.optional(key).map(|text| text.trim().to_owned());
     let (issuer_url, client_id) = (text("issuer_url"), text("client_id"));
     let reference = text("service_account_token_secret_ref");
@@ -209,6 +219,9 @@ fn credential(form: &mut Form) -> NewCredential {
         refresh_token,
         certificate_authority: text("certificate_authority"),
         tls_server_name: text("tls_server_name"),
+        prometheus_token,
+        tempo_token,
+        loki_token,
         ..NewCredential::empty(auth_type)
     }
 }

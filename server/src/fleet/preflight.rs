@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use app::{
     fleet::{
+        model::Cluster,
         preflight::{Check, Excess, Missing, Preflight, Verdict},
+        registration::NewCluster,
         trouble::Trouble,
+        upstreams::{self, UpstreamWay},
     },
     time::Micros,
 };
@@ -18,9 +21,12 @@ use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
 };
 use kube::{Api, api::PostParams};
+use serde::Deserialize;
 
 use super::{
+    ask::{self, Answered, JSON},
     clients::Made,
+    credentials::Prepared,
     error::trouble_of,
     rbac::{FEATURES, TOO_MUCH},
     tls::Shown,
@@ -82,13 +88,56 @@ fn empty(now: Micros, known: &Known) -> Preflight {
         certificate_expires_at: None,
         excess: Vec::new(),
         missing: Vec::new(),
+        upstreams: Vec::new(),
     }
+}
+
+/// By which way each upstream of a cluster is reached that is to be registered.
+pub fn ways_of(new: &NewCluster, prepared: Option<&Prepared>) -> Vec<UpstreamWay> {
+    let given = prepared.map(|prepared| prepared.upstreams.as_slice()).unwrap_or_default();
+    let tokens: Vec<&str> = given.iter().map(|(part, _)| part.as_str()).collect();
+    upstreams::ways(&new.endpoints, &tokens)
+}
+
+/// The same of one that is.
+pub fn ways_to(cluster: &Cluster) -> Vec<UpstreamWay> {
+    upstreams::ways(&cluster.endpoints, &cluster.upstream_tokens())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    git_version: String,
+}
+
+/// What an API server says of itself when it refuses.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    kind: String,
+}
+
+/// Anything may stand at an address that somebody typed.
+async fn version(client: &kube::Client) -> Result<String, Trouble> {
+    let Answered { status, body } = ask::ask(client, "/version", JSON).await?;
+    if status.is_success() {
+        let version: Version = serde_json::from_slice(&body).map_err(|_| Trouble::NotKubernetes)?;
+        return Ok(short(&version.git_version));
+    }
+    match ask::refusal(status) {
+        // A gateway that lets nobody in knows nothing of credentials of ours.
+        Trouble::Forbidden if !is_status(&body) => Err(Trouble::NotKubernetes),
+        trouble => Err(trouble),
+    }
+}
+
+fn is_status(body: &[u8]) -> bool {
+    serde_json::from_slice::<Status>(body).is_ok_and(|status| status.kind == "Status")
 }
 
 async fn ask(made: &Made, found: &mut Preflight) -> Result<(), Trouble> {
     let client = &made.client;
-    let version = client.apiserver_version().await.map_err(|error| trouble_of(&error))?;
-    found.kubernetes_version = Some(short(&version.git_version));
+    found.kubernetes_version = Some(version(client).await?);
     identity(client, found).await?;
     let asked = TOO_MUCH.iter().map(|bad| (bad.verb, bad.group, bad.resource)).collect();
     let bad = TOO_MUCH.iter().zip(all(client, asked).await?).filter(|(_, allowed)| *allowed);
@@ -205,21 +254,22 @@ fn is_tls(trouble: Trouble) -> bool {
 
 fn reached(found: &Preflight) -> Check {
     const LABEL: &str = "API server";
+    let good = |says: String| check("reached", LABEL, Verdict::Good, says, None);
     match (&found.kubernetes_version, found.trouble) {
-        (Some(version), _) => check(
-            "reached",
-            LABEL,
-            Verdict::Good,
-            format!("Answers as Kubernetes {version}."),
-            None,
-        ),
-        (None, Some(trouble)) if !is_tls(trouble) => {
+        (Some(version), _) => good(format!("Answers as Kubernetes {version}.")),
+        (None, Some(trouble)) if is_tls(trouble) => {
+            good("Something answers at this address.".to_owned())
+        }
+        (None, Some(trouble)) if trouble.is_unasked() => {
+            let says = "Not asked, since there was nothing to show to it.".to_owned();
+            check("reached", LABEL, Verdict::Unknown, says, None)
+        }
+        (None, Some(Trouble::Unauthorized | Trouble::Expired | Trouble::Forbidden)) => {
+            good("Answers, and asks who we are.".to_owned())
+        }
+        (None, Some(trouble)) => {
             let says = trouble.says().to_owned();
             check("reached", LABEL, Verdict::Bad, says, Some(trouble.way_out()))
-        }
-        (None, Some(_)) => {
-            let says = "Something answers at this address.".to_owned();
-            check("reached", LABEL, Verdict::Good, says, None)
         }
         (None, None) => unknown("reached", LABEL),
     }
@@ -245,9 +295,10 @@ fn certificate(found: &Preflight, shown: &Shown, now: Micros) -> Check {
 
 fn known_as(found: &Preflight) -> Check {
     const LABEL: &str = "Identity";
-    let said = found.trouble.filter(|_| found.kubernetes_version.is_some());
-    let refused = found.trouble.filter(|trouble| trouble.is_refusal());
-    if let Some(trouble) = refused.or(said.filter(|trouble| *trouble == Trouble::Forbidden)) {
+    let of_us = |trouble: &Trouble| {
+        trouble.is_refusal() || trouble.is_unasked() || *trouble == Trouble::Forbidden
+    };
+    if let Some(trouble) = found.trouble.filter(of_us) {
         let says = trouble.says().to_owned();
         return check("identity", LABEL, Verdict::Bad, says, Some(trouble.way_out()));
     }

@@ -8,6 +8,8 @@ pub struct Need {
     pub group: &'static str,
     pub resources: &'static [&'static str],
     pub verbs: &'static [&'static str],
+    /// Why just this, where that is not plain.
+    pub why: Option<&'static str>,
 }
 
 pub struct Feature {
@@ -18,7 +20,7 @@ pub struct Feature {
 const READ: &[&str] = &["get", "list", "watch"];
 
 const fn read(group: &'static str, resources: &'static [&'static str]) -> Need {
-    Need { group, resources, verbs: READ }
+    Need { group, resources, verbs: READ, why: None }
 }
 
 /// In the order in which a page names them.
@@ -39,12 +41,19 @@ pub const FEATURES: &[Feature] = &[
             read("", &["persistentvolumeclaims", "services"]),
             read("discovery.k8s.io", &["endpointslices"]),
             read("networking.k8s.io", &["networkpolicies"]),
-            Need { group: "", resources: &["configmaps"], verbs: &["get"] },
+            Need {
+                group: "",
+                resources: &["configmaps"],
+                verbs: &["get"],
+                why: Some(
+                    "One at a time and by its name, when a pod says that it is missing: is it there, and which keys has it?",
+                ),
+            },
         ],
     },
     Feature {
         label: "Logs",
-        needs: &[Need { group: "", resources: &["pods/log"], verbs: &["get"] }],
+        needs: &[Need { group: "", resources: &["pods/log"], verbs: &["get"], why: None }],
     },
     Feature {
         label: "Discovery of what is installed",
@@ -52,6 +61,7 @@ pub const FEATURES: &[Feature] = &[
             group: "apiextensions.k8s.io",
             resources: &["customresourcedefinitions"],
             verbs: &["get", "list"],
+            why: None,
         }],
     },
 ];
@@ -159,6 +169,9 @@ fn rule(text: &mut String, need: &Need) {
     let quoted = |words: &[&str]| {
         words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
     };
+    if let Some(why) = need.why {
+        let _ = writeln!(text, "  # {why}");
+    }
     let _ = write!(
         text,
         "  - apiGroups: [\"{}\"]\n    resources: [{}]\n    verbs: [{}]\n",

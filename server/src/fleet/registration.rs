@@ -216,11 +216,16 @@ impl Registrations for FleetService {
         {
             given.context = Some(File::read(text)?.choose(None)?.context);
         }
-        let (new, prepared) = completed(new)?;
+        let (mut new, prepared) = completed(new)?;
         permit.within(new.workspace_id.or_else(|| Some(Self::usual_workspace(permit)))).await?;
         let preflight = self.look_before(&new, prepared.as_ref()).await;
-        let stage = preflight
-            .map_or(Stage::Unchecked, |found| Stage::Checked { preflight: Box::new(found) });
+        if let Some(prepared) = &prepared {
+            prepared.carry_over(new.credentials.as_mut());
+        }
+        let ways = preflight::ways_of(&new, prepared.as_ref());
+        let stage = preflight.map_or(Stage::Unchecked, |found| Stage::Checked {
+            preflight: Box::new(found.with_upstreams(ways)),
+        });
         self.keep(permit, &new, &stage).await
     }
 

@@ -191,6 +191,7 @@ impl FleetService {
             },
         };
         let (preflight, version) = found;
+        let preflight = preflight.with_upstreams(preflight::ways_to(&before));
         let (mut tx, held) = self.held(permit, id).await?;
         let says = verdict(&preflight);
         let identity = preflight.identity.as_deref().filter(|_| preflight.is_open());

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod credentials;
 pub mod discovery;
 pub mod drafts;
+pub mod exchange;
 pub mod expiry;
 pub mod overview;
 pub mod probes;

@@ -1,13 +1,17 @@
 //! Bearer tokens that change while a client lives: read again when they are old, and when the API server refuses one.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use app::fleet::{credentials::SecretRef, trouble::Trouble};
 use async_trait::async_trait;
 use http::HeaderValue;
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::Api;
-use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
 use super::error::trouble_of;
@@ -15,16 +19,25 @@ use crate::clock::Clock;
 
 /// How long what was read is good without looking again.
 const FRESH: Duration = Duration::from_mins(1);
+/// After a failure nobody asks again for so long: whoever waits behind the first gets the same answer.
+const PAUSE: Duration = Duration::from_secs(3);
 
 pub struct Fresh {
     pub token: Zeroizing<String>,
-    /// How long it is good.
-    pub fresh: Duration,
+    /// After so long it is read again.
+    pub read_after: Duration,
+    /// So long it does, should there be no other.
+    pub good_for: Duration,
 }
 
 #[async_trait]
 pub trait Source: Send + Sync {
     async fn fetch(&self) -> Result<Fresh, Trouble>;
+
+    /// One that is refused sooner than that after it was fetched is not fetched again at once.
+    fn apart(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What goes into `Authorization`.
@@ -39,8 +52,25 @@ pub enum Tokens {
 pub struct Changing {
     source: Box<dyn Source>,
     clock: Clock,
-    /// What was read, and until when it need not be read again.
-    held: Mutex<Option<(HeaderValue, Duration)>>,
+    /// One reads, the others wait for what it reads.
+    reading: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+    /// What reads goes on when whoever asked has gone: what was begun with an identity provider must be ended.
+    work: TaskTracker,
+}
+
+#[derive(Default)]
+struct Known {
+    held: Option<Held>,
+    /// Why there is no other, and until when nobody asks again.
+    failed: Option<(Trouble, Duration)>,
+}
+
+struct Held {
+    header: HeaderValue,
+    since: Duration,
+    fresh_until: Duration,
+    good_until: Duration,
 }
 
 impl Tokens {
@@ -49,8 +79,13 @@ impl Tokens {
     }
 
     pub fn changing(source: impl Source + 'static, clock: Clock) -> Self {
-        let held = Mutex::new(None);
-        Self::Changing(Arc::new(Changing { source: Box::new(source), clock, held }))
+        Self::Changing(Arc::new(Changing {
+            source: Box::new(source),
+            clock,
+            reading: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            work: TaskTracker::new(),
+        }))
     }
 
     pub async fn current(&self) -> Result<Option<HeaderValue>, Trouble> {
@@ -61,27 +96,92 @@ impl Tokens {
         }
     }
 
-    /// The API server did not take it: whoever asks next reads it again.
-    pub async fn refused(&self) {
-        if let Self::Changing(changing) = self {
-            *changing.held.lock().await = None;
+    /// The API server did not take it: whoever asks next reads it again, where it is not another one already.
+    pub fn refused(&self, header: Option<&HeaderValue>) {
+        if let (Self::Changing(changing), Some(header)) = (self, header) {
+            changing.refused(header);
         }
     }
 }
 
 impl Changing {
-    async fn current(&self) -> Result<HeaderValue, Trouble> {
-        // One reads, the others wait for what it reads.
-        let mut held = self.held.lock().await;
+    async fn current(self: &Arc<Self>) -> Result<HeaderValue, Trouble> {
         let now = self.clock.monotonic();
-        if let Some((header, until)) = held.as_ref().filter(|(_, until)| now < *until) {
-            let _ = until;
-            return Ok(header.clone());
+        if let Some(answer) = self.known().answer(now) {
+            return answer;
         }
-        let Fresh { token, fresh } = self.source.fetch().await?;
-        let header = header(&token)?;
-        *held = Some((header.clone(), now + fresh));
-        Ok(header)
+        let good = self.known().good(now);
+        // Somebody renews it already, and what is there is good.
+        if let (Some(good), Err(_)) = (&good, self.reading.try_lock()) {
+            return Ok(good.clone());
+        }
+        let this = Arc::clone(self);
+        let read = self.work.spawn(async move { this.read().await });
+        match good {
+            Some(good) => Ok(good),
+            None => read.await.unwrap_or(Err(Trouble::Credential)),
+        }
+    }
+
+    async fn read(&self) -> Result<HeaderValue, Trouble> {
+        let _reading = self.reading.lock().await;
+        if let Some(answer) = self.known().answer(self.clock.monotonic()) {
+            return answer;
+        }
+        let fetched = self.source.fetch().await;
+        let now = self.clock.monotonic();
+        let fetched = fetched.and_then(|Fresh { token, read_after, good_for }| {
+            Ok(Held {
+                header: header(&token)?,
+                since: now,
+                fresh_until: now + read_after,
+                good_until: now + good_for,
+            })
+        });
+        let mut known = self.known();
+        match fetched {
+            Ok(held) => {
+                let header = held.header.clone();
+                *known = Known { held: Some(held), failed: None };
+                Ok(header)
+            }
+            Err(trouble) => {
+                known.failed = Some((trouble, now + PAUSE));
+                known.good(now).ok_or(trouble)
+            }
+        }
+    }
+
+    fn refused(&self, header: &HeaderValue) {
+        let now = self.clock.monotonic();
+        let mut known = self.known();
+        let is_it = |held: &Held| {
+            held.header == header && now.saturating_sub(held.since) >= self.source.apart()
+        };
+        if known.held.as_ref().is_some_and(is_it) {
+            known.held = None;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Each change is one assignment: there is nothing that a panic could leave half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// None: somebody has to read.
+    fn answer(&self, now: Duration) -> Option<Result<HeaderValue, Trouble>> {
+        if let Some(held) = self.held.as_ref().filter(|held| now < held.fresh_until) {
+            return Some(Ok(held.header.clone()));
+        }
+        let (trouble, _) = self.failed.filter(|(_, until)| now < *until)?;
+        Some(self.good(now).ok_or(trouble))
+    }
+
+    fn good(&self, now: Duration) -> Option<HeaderValue> {
+        let held = self.held.as_ref().filter(|held| now < held.good_until)?;
+        Some(held.header.clone())
     }
 }
 
@@ -100,7 +200,7 @@ impl Source for OfFile {
     async fn fetch(&self) -> Result<Fresh, Trouble> {
         let read = tokio::fs::read_to_string(&self.0).await;
         let token = Zeroizing::new(read.map_err(|_| Trouble::NoCredential)?);
-        Ok(Fresh { token, fresh: FRESH })
+        Ok(Fresh { token, read_after: FRESH, good_for: FRESH })
     }
 }
 
@@ -129,6 +229,6 @@ impl Source for OfSecret {
         let value = secret.data.and_then(|mut data| data.remove(&self.reference.key));
         let value = value.and_then(|value| String::from_utf8(value.0).ok());
         let token = Zeroizing::new(value.ok_or(Trouble::SecretRef)?);
-        Ok(Fresh { token, fresh: FRESH })
+        Ok(Fresh { token, read_after: FRESH, good_for: FRESH })
     }
 }

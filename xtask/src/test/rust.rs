@@ -50,6 +50,8 @@ pub fn fleet(workspace: &Workspace) -> Result<()> {
         cargo.args(["--package", package]);
     }
     cargo.env(ENGINES, "sqlite");
+    // API servers that take the tokens of an identity provider.
+    cargo.env(IDP_PACKAGES, setup::npm::ensure_idp(workspace)?);
     process::run(cargo.env(FLEET_TOOLS, tools))
 }
 

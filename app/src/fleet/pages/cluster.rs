@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{cluster_forms, health, words};
+use super::{cluster_forms, health, upstreams, words};
 use crate::{
     error::{ApiError, Thing},
     events,
@@ -113,6 +113,7 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
                 <section id=STANDING class="stack" data-topics=events::CLUSTERS>
                     {standing(cluster)}
                     {health::card(cluster, history, &clock)}
+                    {upstreams::card(cluster)}
                 </section>
                 {goes_on}
                 <section id=CAPABILITIES data-topics=events::CLUSTERS>

@@ -7,7 +7,7 @@ use crate::{
         health::{self, HealthPoint},
         model::{Cluster, Deduction},
     },
-    ui::{Card, Clockface, chart::Chart},
+    ui::{Card, Clockface, StatusBadge, Tone, chart::Chart},
 };
 
 pub fn card(cluster: &Cluster, history: &[HealthPoint], clock: &Clockface) -> Option<AnyView> {
@@ -36,9 +36,13 @@ pub fn card(cluster: &Cluster, history: &[HealthPoint], clock: &Clockface) -> Op
 }
 
 fn line(deduction: &Deduction) -> AnyView {
+    let points = match deduction.points {
+        0 => view! { <StatusBadge tone=Tone::Waiting word="not known" /> }.into_any(),
+        points => view! { <b class="num">{format!("−{points}")}</b> }.into_any(),
+    };
     view! {
         <li>
-            <b class="num">{format!("−{}", deduction.points)}</b>
+            {points}
             " "
             {deduction.reason.clone()}
         </li>

@@ -7,6 +7,7 @@ mod grid;
 mod health;
 mod new;
 mod new_draft;
+mod upstreams;
 mod words;
 
 pub use cluster::ClusterPage;

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::new_draft;
+use super::{new_draft, upstreams};
 use crate::{
     error::ApiError,
     fleet::{
@@ -133,6 +133,7 @@ fn draw(request: &PageRequest, content: &Result<Content, ApiError>) -> AnyView {
             {inputs::hidden("by", *by)}
             {opening(by, typed)}
             {facts(by, typed)}
+            {upstreams::fields(typed, !matches!(*by, "in_cluster" | "outpost"))}
             <button class="btn primary">"Look at it"</button>
         </form>
     }

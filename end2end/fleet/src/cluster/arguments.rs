@@ -6,7 +6,9 @@ use super::{CERTIFICATE, KEY, Plan};
 use crate::kubeconfig::COMPONENTS;
 
 pub fn api_server(plan: &Plan, etcd: &str) -> Vec<String> {
-    vec![
+    let trusts = plan.authentication.as_ref();
+    let trusts = trusts.map(|file| format!("--authentication-config={}", file.display()));
+    let mut args = vec![
         format!("--etcd-servers={etcd}"),
         format!("--etcd-prefix=/{}", plan.name),
         format!("--secure-port={}", plan.api_port),
@@ -27,7 +29,9 @@ pub fn api_server(plan: &Plan, etcd: &str) -> Vec<String> {
         "--kubelet-preferred-address-types=InternalIP".into(),
         "--egress-selector-config-file=egress.yaml".into(),
         "--profiling=false".into(),
-    ]
+    ];
+    args.extend(trusts);
+    args
 }
 
 /// The client limits of the defaults hold up a start with many pods: 2 000 take 100 s.

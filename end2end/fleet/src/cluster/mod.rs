@@ -61,6 +61,8 @@ pub struct Plan {
     pub node_port: u16,
     /// How long the viewer's token lives.
     pub token_hours: u32,
+    /// Whose tokens the API server takes besides its own.
+    pub authentication: Option<PathBuf>,
     authority: Authority,
     admin: Pair,
 }
@@ -70,6 +72,7 @@ pub struct Outside {
     pub authority: Authority,
     pub link_port: u16,
     pub token_hours: u32,
+    pub authentication: Option<PathBuf>,
 }
 
 impl Plan {
@@ -81,7 +84,7 @@ impl Plan {
         ports: &Ports,
         outside: Outside,
     ) -> Result<Self> {
-        let Outside { authority, link_port, token_hours } = outside;
+        let Outside { authority, link_port, token_hours, authentication } = outside;
         let folder = run.join(name);
         std::fs::create_dir_all(&folder)?;
         let admin = authority.client("fleet-admin", Some("system:masters"))?;
@@ -94,6 +97,7 @@ impl Plan {
             link_port,
             node_port: ports.take()?,
             token_hours,
+            authentication,
             authority,
             admin,
         };

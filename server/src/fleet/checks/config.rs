@@ -42,42 +42,83 @@ fn mount(facts: &Facts, findings: &mut Findings, pod: &Pod) {
     }
 }
 
+/// What a kubelet says it missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed<'a> {
+    pub kind: ReferenceKind,
+    pub name: &'a str,
+    /// Of it; all of it is missing when there is none.
+    pub key: Option<&'a str>,
+}
+
+/// Reads a kubelet's words; none when they say something else.
+pub fn missed(message: &str) -> Option<Missed<'_>> {
+    if let Some(key) = between(message, "couldn't find key ", " in ") {
+        let (_, holder) = message.split_once(" in ")?;
+        let (kind, name) = holder.split_once(' ').unwrap_or(("", holder));
+        // An event says behind it how often it was said.
+        let name = name.split(' ').next().unwrap_or(name);
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let kind = if kind == "Secret" { ReferenceKind::Secret } else { ReferenceKind::ConfigMap };
+        return Some(Missed { kind, name, key: Some(key) });
+    }
+    if !message.contains("not found") {
+        return None;
+    }
+    let kinds = [("configmap \"", ReferenceKind::ConfigMap), ("secret \"", ReferenceKind::Secret)];
+    kinds.into_iter().find_map(|(before, kind)| {
+        let name = between(message, before, "\"")?;
+        Some(Missed { kind, name: name.rsplit('/').next().unwrap_or(name), key: None })
+    })
+}
+
 /// What the kubelet's words say is missing; of other words only that it did not work.
 fn missing(pod: &Pod, message: &str) -> Finding {
     let namespace = &pod.meta.namespace;
-    if let Some(key) = between(message, "couldn't find key ", " in ") {
-        let holder = message.rsplit(" in ").next().unwrap_or_default();
-        let (kind, name) = holder.split_once(' ').unwrap_or(("", holder));
-        let name = name.rsplit('/').next().unwrap_or(name);
-        let kind = if kind == "Secret" { ReferenceKind::Secret } else { ReferenceKind::ConfigMap };
+    let Some(Missed { kind, name, key }) = missed(message) else {
+        return about_pod(Cause::MountFailed, Severity::Bad, pod)
+            .says("The pod does not start: what it is configured with cannot be brought into it.")
+            .next("The kubelet's own words below say what it missed.");
+    };
+    let what = kind.as_str();
+    if let Some(key) = key {
         return about_pod(Cause::KeyMissing, Severity::Bad, pod)
             .says(format!(
-                "A container does not start: {} {name} in {namespace} has no key {key}.",
-                kind.as_str()
+                "A container does not start: {what} {name} in {namespace} has no key {key}."
             ))
             .next(format!("Add the key {key} to it, or correct the key that the pod asks for."));
     }
-    let cases = [
-        ("configmap \"", ReferenceKind::ConfigMap, Cause::ConfigMapMissing),
-        ("secret \"", ReferenceKind::Secret, Cause::SecretMissing),
-    ];
-    for (before, kind, cause) in cases {
-        if message.contains("not found")
-            && let Some(name) = between(message, before, "\"")
-        {
-            let name = name.rsplit('/').next().unwrap_or(name);
-            return about_pod(cause, Severity::Bad, pod)
-                .says(format!(
-                    "A container does not start: there is no {} {name} in {namespace}.",
-                    kind.as_str()
-                ))
-                .next(format!(
-                    "Create it in {namespace}, or correct the name that the pod asks for."
-                ));
+    let cause = match kind {
+        ReferenceKind::ConfigMap => Cause::ConfigMapMissing,
+        ReferenceKind::Secret | ReferenceKind::Claim => Cause::SecretMissing,
+    };
+    about_pod(cause, Severity::Bad, pod)
+        .says(format!("A container does not start: there is no {what} {name} in {namespace}."))
+        .next(format!("Create it in {namespace}, or correct the name that the pod asks for."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kubelets_words_name_what_it_missed() {
+        let map = |name, key| Some(Missed { kind: ReferenceKind::ConfigMap, name, key });
+        let secret = |name, key| Some(Missed { kind: ReferenceKind::Secret, name, key });
+        for (words, wanted) in [
+            ("configmap \"app\" not found", map("app", None)),
+            (
+                "MountVolume.SetUp failed for volume \"v\" : configmap \"shop/app\" not found (3 times)",
+                map("app", None),
+            ),
+            ("couldn't find key level in ConfigMap shop/app", map("app", Some("level"))),
+            ("couldn't find key level in ConfigMap shop/app (2 times)", map("app", Some("level"))),
+            ("couldn't find key api-key in Secret shop/api", secret("api", Some("api-key"))),
+            ("secret \"api\" not found", secret("api", None)),
+            ("configmap references non-existent config key: level", None),
+            ("", None),
+        ] {
+            assert_eq!(missed(words), wanted, "{words}");
         }
     }
-    let cause = Cause::MountFailed;
-    about_pod(cause, Severity::Bad, pod)
-        .says("The pod does not start: what it is configured with cannot be brought into it.")
-        .next("The kubelet's own words below say what it missed.")
 }

@@ -3,7 +3,7 @@
 //! Each family is a file: it looks at [`Facts`] and adds what it finds. What cannot be known from the API is not said;
 //! a rule that would have to guess is no rule. Findings of the same cause at the same workload are one.
 
-mod config;
+pub mod config;
 mod crash;
 mod facts;
 mod identity;

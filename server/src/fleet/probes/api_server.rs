@@ -34,7 +34,7 @@ fn reading(answered: Result<StatusCode, Trouble>) -> ApiReading {
 
 /// A credential that cannot be used says nothing against the server.
 pub fn of(trouble: Trouble) -> ApiReading {
-    if trouble.is_refusal() || matches!(trouble, Trouble::Forbidden | Trouble::SecretRef) {
+    if trouble.is_refusal() || trouble.is_unasked() || trouble == Trouble::Forbidden {
         ApiReading::Refused(trouble)
     } else {
         ApiReading::Down(trouble)
@@ -52,12 +52,19 @@ mod tests {
             (401, ApiReading::Refused(Trouble::Unauthorized)),
             (403, ApiReading::Refused(Trouble::Forbidden)),
             (500, ApiReading::Down(Trouble::ServerError)),
-            (302, ApiReading::Down(Trouble::NotKubernetes)),
+            (302, ApiReading::Down(Trouble::Redirected)),
+            (418, ApiReading::Down(Trouble::NotKubernetes)),
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
             assert_eq!(reading(Ok(status)), wanted);
         }
         assert_eq!(reading(Err(Trouble::Oidc)), ApiReading::Refused(Trouble::Oidc));
+        let down = Trouble::OidcUnreachable;
+        assert_eq!(
+            reading(Err(down)),
+            ApiReading::Refused(down),
+            "the provider's, not the cluster's"
+        );
         assert_eq!(reading(Err(Trouble::Timeout)), ApiReading::Down(Trouble::Timeout));
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Look, Seen, api_server, nodes,
-    state::{ApiReading, Ill, NodesReading, Readings, Upstream, UpstreamReading},
+    state::{ApiReading, Ill, NodesReading, Readings, Unread, Upstream, UpstreamReading},
     upstream,
 };
 use crate::{
@@ -80,7 +80,7 @@ impl Looker {
                 Ok(token) => {
                     upstream::direct(&self.clients.outgoing(), url, token.as_ref(), of).await
                 }
-                Err(_) => UpstreamReading::Unread,
+                Err(_) => UpstreamReading::Unread(Unread::Token),
             }
         };
         Some(
@@ -169,7 +169,8 @@ impl Look for Looker {
                 self.behind(&client.client, target, upstreams, within).await
             }
             _ => {
-                let unread = |held: Option<_>| held.unwrap_or(UpstreamReading::Unread);
+                let unread =
+                    |held: Option<_>| held.unwrap_or(UpstreamReading::Unread(Unread::ApiServer));
                 (NodesReading::Unread, upstreams.map(unread))
             }
         };

@@ -351,7 +351,9 @@ fn tell(target: &Target, state: ClusterState) {
 /// Nobody answered, and whoever asked did not come back.
 fn silent() -> Seen {
     let api = ApiReading::Down(app::fleet::trouble::Trouble::Timeout);
-    let readings =
-        Readings { upstreams: [state::UpstreamReading::Unread; 3], ..Readings::only(api) };
+    let readings = Readings {
+        upstreams: [state::UpstreamReading::Unread(state::Unread::ApiServer); 3],
+        ..Readings::only(api)
+    };
     Seen { readings, latency: None, certificate_expires_at: None }
 }

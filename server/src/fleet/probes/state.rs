@@ -8,6 +8,7 @@ use app::{
     fleet::{
         model::{ClusterState, Connectivity, Deduction},
         trouble::Trouble,
+        upstreams::OUTSIDE,
     },
     time::Micros,
 };
@@ -83,8 +84,40 @@ pub enum UpstreamReading {
     NotConfigured,
     Up,
     Down(Ill),
-    /// It could not be looked at, or we may not.
-    Unread,
+    /// It could not be looked at: neither well nor ill.
+    Unread(Unread),
+}
+
+/// Why nothing is known of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is reached through the API server, which did not answer.
+    ApiServer,
+    /// The API server does not let us through to it.
+    NotAllowed,
+    /// It asks for a token, and the API server's proxy hands none on.
+    TokenDropped,
+    /// The token that is stored for it cannot be read.
+    Token,
+}
+
+impl Unread {
+    /// None where what is said of the API server explains it.
+    fn says(self, upstream: Upstream) -> Option<String> {
+        let label = upstream.label();
+        match self {
+            Self::ApiServer => None,
+            Self::NotAllowed => Some(format!(
+                "{label} is not known: the credential may not use the service proxy (get services/proxy) in its namespace. `quarterdeck rbac` grants it."
+            )),
+            Self::TokenDropped => Some(format!(
+                "{label} is not known: it asks for a token, and the API server's proxy, through which it is reached, drops the Authorization header. {OUTSIDE}"
+            )),
+            Self::Token => Some(format!(
+                "{label} is not known: the token that is stored for it cannot be read. Store it again, or check the secret that it refers to."
+            )),
+        }
+    }
 }
 
 /// Why an upstream does not do.
@@ -218,7 +251,7 @@ fn healthy(reading: UpstreamReading) -> Option<bool> {
     match reading {
         UpstreamReading::Up => Some(true),
         UpstreamReading::Down(_) => Some(false),
-        UpstreamReading::NotConfigured | UpstreamReading::Unread => None,
+        UpstreamReading::NotConfigured | UpstreamReading::Unread(_) => None,
     }
 }
 
@@ -238,20 +271,23 @@ fn deductions(readings: &Readings) -> Vec<Deduction> {
     match readings.api {
         ApiReading::Up => {}
         ApiReading::Refused(trouble) => {
-            all.push(lost(
-                "api_server",
-                API_SERVER,
-                format!("Credential refused: {}", trouble.says()),
-            ));
+            all.push(lost("api_server", API_SERVER, refused(trouble)));
         }
         ApiReading::Down(trouble) => {
             all.push(lost("api_server", API_SERVER, trouble.says().to_owned()));
         }
     }
     for (upstream, reading) in Upstream::ALL.into_iter().zip(readings.upstreams) {
-        if let UpstreamReading::Down(ill) = reading {
-            let reason = format!("{} {}.", upstream.label(), ill.says());
-            all.push(lost(upstream.as_str(), upstream.points(), reason));
+        match reading {
+            UpstreamReading::Down(ill) => {
+                let reason = format!("{} {}.", upstream.label(), ill.says());
+                all.push(lost(upstream.as_str(), upstream.points(), reason));
+            }
+            // It costs nothing, and is said: what is not known has a reason.
+            UpstreamReading::Unread(why) => {
+                all.extend(why.says(upstream).map(|why| lost(upstream.as_str(), 0, why)));
+            }
+            UpstreamReading::NotConfigured | UpstreamReading::Up => {}
         }
     }
     if let NodesReading::Counted { not_ready, all: nodes } = readings.nodes
@@ -264,11 +300,17 @@ fn deductions(readings: &Readings) -> Vec<Deduction> {
     all
 }
 
+/// The server takes no credential that we have, or there was none to show.
+fn refused(trouble: Trouble) -> String {
+    let what = if trouble.is_unasked() { "No credential to show" } else { "Credential refused" };
+    format!("{what}: {}", trouble.says())
+}
+
 /// The sentence of a trouble, as a cluster's status has it.
 pub fn sentence(readings: &Readings) -> Option<String> {
     match readings.api {
         ApiReading::Up => None,
-        ApiReading::Refused(trouble) => Some(format!("Credential refused: {}", trouble.says())),
+        ApiReading::Refused(trouble) => Some(refused(trouble)),
         ApiReading::Down(trouble) => Some(trouble.says().to_owned()),
     }
 }

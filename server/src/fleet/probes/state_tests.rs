@@ -87,7 +87,8 @@ fn a_connection_that_comes_and_goes_is_intermittent_until_it_stays() {
 
 #[test]
 fn each_point_is_named_and_only_what_is_configured_counts() {
-    use UpstreamReading::{Down, NotConfigured, Unread, Up};
+    use UpstreamReading::{Down, NotConfigured, Up};
+    const UNREAD: UpstreamReading = UpstreamReading::Unread(Unread::ApiServer);
     let nodes = |not_ready| NodesReading::Counted { not_ready, all: 9 };
     for (readings, score, lost) in [
         (Readings { nodes: nodes(0), ..UP }, 100, vec![]),
@@ -102,7 +103,7 @@ fn each_point_is_named_and_only_what_is_configured_counts() {
             40,
             vec![("prometheus", 20), ("tempo", 15), ("loki", 15), ("nodes", 10)],
         ),
-        (Readings { upstreams: [Unread; 3], ..DOWN }, 50, vec![("api_server", 50)]),
+        (Readings { upstreams: [UNREAD; 3], ..DOWN }, 50, vec![("api_server", 50)]),
         (
             Readings { upstreams: [Down(Ill::Silent); 3], ..DOWN },
             0,
@@ -119,7 +120,8 @@ fn each_point_is_named_and_only_what_is_configured_counts() {
 
 #[test]
 fn what_is_not_known_is_neither_well_nor_ill() {
-    let readings = Readings { upstreams: [UpstreamReading::Unread; 3], ..DOWN };
+    let unread = UpstreamReading::Unread(Unread::ApiServer);
+    let readings = Readings { upstreams: [unread; 3], ..DOWN };
     let verdict = looks(&[readings]).remove(0);
     assert_eq!((verdict.api, verdict.upstreams), (Some(false), [None; 3]));
     assert_eq!(looks(&[REFUSED])[0].api, None, "how it fares cannot be asked");
@@ -127,6 +129,23 @@ fn what_is_not_known_is_neither_well_nor_ill() {
         sentence(&REFUSED).as_deref(),
         Some("Credential refused: The API server does not know this credential (401).")
     );
+}
+
+#[test]
+fn what_is_not_known_has_its_reason_and_costs_nothing() {
+    for (why, words) in [
+        (Unread::TokenDropped, "drops the Authorization header"),
+        (Unread::NotAllowed, "services/proxy"),
+        (Unread::Token, "cannot be read"),
+    ] {
+        let upstreams =
+            [UpstreamReading::Unread(why), UpstreamReading::Up, UpstreamReading::NotConfigured];
+        let verdict = looks(&[Readings { upstreams, ..UP }]).remove(0);
+        assert_eq!((verdict.state, verdict.score), (ClusterState::Online, 100));
+        let [told] = &verdict.deductions[..] else { panic!("{:?}", verdict.deductions) };
+        assert_eq!((told.component.as_str(), told.points), ("prometheus", 0));
+        assert!(told.reason.contains(words), "{}", told.reason);
+    }
 }
 
 #[test]
@@ -149,7 +168,8 @@ fn upstream() -> impl Strategy<Value = UpstreamReading> {
     prop_oneof![
         Just(UpstreamReading::NotConfigured),
         Just(UpstreamReading::Up),
-        Just(UpstreamReading::Unread),
+        Just(UpstreamReading::Unread(Unread::ApiServer)),
+        Just(UpstreamReading::Unread(Unread::TokenDropped)),
         Just(UpstreamReading::Down(Ill::Silent)),
         Just(UpstreamReading::Down(Ill::Missing)),
     ]
@@ -170,7 +190,7 @@ proptest! {
             let lost: i64 = verdict.deductions.iter().map(|deduction| deduction.points).sum();
             prop_assert_eq!(verdict.score, (100 - lost).max(0));
             prop_assert!((0..=100).contains(&verdict.score));
-            prop_assert!(verdict.deductions.iter().all(|d| d.points > 0 && !d.reason.is_empty()));
+            prop_assert!(verdict.deductions.iter().all(|d| d.points >= 0 && !d.reason.is_empty()));
             // The first look ends the beginning.
             prop_assert!(verdict.state != ClusterState::Provisioning);
             let two_down = at > 0 && down(&all[at]) && down(&all[at - 1]);

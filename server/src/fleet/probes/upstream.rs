@@ -3,10 +3,11 @@
 //!
 //! The service proxy drops `Authorization`: what asks for a token there is not known to be ill.
 
-use http::{HeaderValue, Request, StatusCode, Uri, header::AUTHORIZATION};
+use app::fleet::upstreams::{Inside, inside};
+use http::{HeaderValue, Request, StatusCode, header::AUTHORIZATION};
 use serde::Deserialize;
 
-use super::state::{Ill, Upstream, UpstreamReading};
+use super::state::{Ill, Unread, Upstream, UpstreamReading};
 use crate::{
     egress::Client,
     fleet::ask::{self, Answered, JSON},
@@ -23,31 +24,20 @@ const fn paths(upstream: Upstream) -> [&'static str; 2] {
 
 /// The path of the service proxy for an address of the cluster's own network: `name.namespace.svc…`.
 pub fn proxied(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    let host = uri.host()?.trim_end_matches('.');
-    let inside = host.strip_suffix(".cluster.local").unwrap_or(host);
-    let (name, namespace) = inside.strip_suffix(".svc")?.split_once('.')?;
-    let is_label = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    if !is_label(name) || !is_label(namespace) {
-        return None;
-    }
-    let secure = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let scheme = if secure { "https:" } else { "" };
-    let path = uri.path().trim_end_matches('/');
-    Some(format!("/api/v1/namespaces/{namespace}/services/{scheme}{name}:{port}/proxy{path}"))
+    inside(url, |Inside { name, namespace, port, is_https, path }| {
+        let scheme = if is_https { "https:" } else { "" };
+        format!("/api/v1/namespaces/{namespace}/services/{scheme}{name}:{port}/proxy{path}")
+    })
 }
 
 /// `base` is what [`proxied`] gave.
 pub async fn through(client: &kube::Client, base: &str, upstream: Upstream) -> UpstreamReading {
-    let mut last = UpstreamReading::Unread;
+    let mut last = UpstreamReading::default();
     for path in paths(upstream) {
         last = match ask::ask(client, &format!("{base}{path}"), JSON).await {
             Ok(answered) => of_proxy(&answered),
             // The API server did not answer, though it had a moment ago.
-            Err(_) => return UpstreamReading::Unread,
+            Err(_) => return UpstreamReading::Unread(Unread::ApiServer),
         };
         if last != UpstreamReading::Down(Ill::Missing) {
             return last;
@@ -63,7 +53,7 @@ pub async fn direct(
     token: Option<&HeaderValue>,
     upstream: Upstream,
 ) -> UpstreamReading {
-    let mut last = UpstreamReading::Unread;
+    let mut last = UpstreamReading::default();
     for path in paths(upstream) {
         let request = Request::get(format!("{base}{path}"));
         let request = match token {
@@ -105,7 +95,10 @@ fn of_proxy(answered: &Answered) -> UpstreamReading {
     let kind: Kind = serde_json::from_slice(&answered.body).unwrap_or_default();
     let own = kind.kind == "Status" && kind.api_version == "v1";
     match (own, answered.status.as_u16()) {
-        (_, 401 | 403) => UpstreamReading::Unread,
+        (true, 403) => UpstreamReading::Unread(Unread::NotAllowed),
+        (true, 401) => UpstreamReading::Unread(Unread::ApiServer),
+        // The upstream's own: it would have a token, and the proxy hands none on.
+        (false, 401 | 403) => UpstreamReading::Unread(Unread::TokenDropped),
         // No endpoints, or none that takes a connection.
         (true, 500..=599) => UpstreamReading::Down(Ill::Silent),
         _ => of_status(answered.status),
@@ -140,8 +133,10 @@ mod tests {
         let own = br#"{"kind":"Status","apiVersion":"v1"}"#.to_vec();
         for (status, body, wanted) in [
             (200, b"ready".to_vec(), UpstreamReading::Up),
-            (403, own.clone(), UpstreamReading::Unread),
-            (401, b"who?".to_vec(), UpstreamReading::Unread),
+            (403, own.clone(), UpstreamReading::Unread(Unread::NotAllowed)),
+            (401, own.clone(), UpstreamReading::Unread(Unread::ApiServer)),
+            (401, b"who?".to_vec(), UpstreamReading::Unread(Unread::TokenDropped)),
+            (403, b"no".to_vec(), UpstreamReading::Unread(Unread::TokenDropped)),
             (503, own.clone(), UpstreamReading::Down(Ill::Silent)),
             (503, b"Ingester not ready".to_vec(), UpstreamReading::Down(Ill::NotReady)),
             (404, own, UpstreamReading::Down(Ill::Missing)),

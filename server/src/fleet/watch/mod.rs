@@ -218,6 +218,11 @@ impl ClusterView {
         }
     }
 
+    /// For a question that no watch answers: one object by its name.
+    pub async fn client(&self) -> Result<kube::Client, NoClient> {
+        self.cluster.clients.client(self.cluster.id).await
+    }
+
     pub fn status(&self, kind: Kind) -> WatchStatus {
         self.cluster.told(kind)
     }

@@ -25,15 +25,17 @@ impl ClientSource for Clients {
 fn reason(error: &FleetError) -> Reason {
     match error.trouble() {
         Some(Trouble::NoCredential | Trouble::NoOutpost) => Reason::NoCredential,
-        Some(
-            Trouble::Unauthorized
-            | Trouble::Expired
-            | Trouble::Credential
-            | Trouble::SecretRef
-            | Trouble::Oidc,
-        ) => Reason::CredentialRefused,
-        Some(Trouble::Timeout) => Reason::TimedOut,
-        Some(_) => Reason::Unreachable,
+        Some(trouble) => reason_of(trouble),
         None => Reason::Fault,
+    }
+}
+
+/// What stands between a watch and its cluster, in the words of a watch.
+pub(super) fn reason_of(trouble: Trouble) -> Reason {
+    match trouble {
+        trouble if trouble.is_refusal() => Reason::CredentialRefused,
+        trouble if trouble.is_unasked() => Reason::NoCredential,
+        Trouble::Timeout | Trouble::NoWay | Trouble::Silent => Reason::TimedOut,
+        _ => Reason::Unreachable,
     }
 }

@@ -9,7 +9,8 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde::Deserialize;
 
-use crate::clock::Clock;
+use super::source::reason_of;
+use crate::{clock::Clock, fleet::error::trouble_of};
 
 /// The API server begins to answer within this, a list too: it streams.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -78,7 +79,7 @@ impl Talk {
         let answer = within(&self.clock, ANSWER, self.client.send(request)).await?;
         let answer = answer.map_err(|error| {
             tracing::debug!(%error, "an API server was not reached");
-            Trouble::Because(Reason::Unreachable)
+            Trouble::Because(reason_of(trouble_of(&error)))
         })?;
         let status = answer.status();
         if status.is_success() {

@@ -1,5 +1,6 @@
 //! A cluster's lists and its overview, out of the watches' tables: the rows that a page shows, never a whole type.
 
+mod config_maps;
 mod pages;
 mod rows;
 
@@ -25,6 +26,7 @@ use app::{
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use self::config_maps::ConfigMaps;
 use super::{
     checks::{self, Facts},
     watch::{ClusterView, Until, Watches},
@@ -49,6 +51,7 @@ pub struct WatchedService {
     clock: Clock,
     watches: Watches,
     found: Mutex<HashMap<Uuid, Found>>,
+    config_maps: ConfigMaps,
 }
 
 /// What the checks found, and of which moment.
@@ -67,7 +70,8 @@ struct Seen {
 
 impl WatchedService {
     pub fn new(db: Db, clock: Clock, watches: Watches) -> Self {
-        Self { db, clock, watches, found: Mutex::default() }
+        let config_maps = ConfigMaps::new(clock.clone());
+        Self { db, clock, watches, found: Mutex::default(), config_maps }
     }
 
     /// What an open page shows goes on being watched by the process that has its line to the news, whichever process
@@ -137,6 +141,12 @@ impl WatchedService {
         findings
     }
 
+    /// With what is there now of that which a kubelet missed some time ago.
+    async fn findings_now(&self, seen: &Seen) -> Arc<Vec<Finding>> {
+        let findings = self.findings_of(seen);
+        self.config_maps.look_again(seen.id, &seen.view, findings).await
+    }
+
     fn listed<T>(
         seen: Seen,
         kinds: &[Kind],
@@ -201,7 +211,7 @@ impl Watched for WatchedService {
     ) -> Result<Listed<WorkloadRow>, ApiError> {
         let seen = self.asked(permit, cluster, WORKLOADS, Until::Whole).await?;
         seen.view.ask(checks::KINDS, Until::Whole, BUDGET).await;
-        let findings = self.findings_of(&seen);
+        let findings = self.findings_now(&seen).await;
         let all = rows::workloads(&seen.view, &findings);
         let namespaces = rows::distinct(all.iter().map(|row| row.namespace.as_str()));
         let rows = all.into_iter().filter(|row| rows::workload_fits(row, query)).collect();
@@ -234,14 +244,14 @@ impl Watched for WatchedService {
         query: &ListQuery,
     ) -> Result<Listed<Finding>, ApiError> {
         let seen = self.asked(permit, cluster, checks::KINDS, Until::Whole).await?;
-        let findings = self.findings_of(&seen).to_vec();
+        let findings = self.findings_now(&seen).await.to_vec();
         Ok(Self::listed(seen, checks::KINDS, query, findings, Vec::new()))
     }
 
     async fn overview(&self, permit: &Permit<View>, cluster: &str) -> Result<Overview, ApiError> {
         let seen = self.asked(permit, cluster, checks::KINDS, Until::Whole).await?;
         seen.view.ask(&[Kind::CronJobs], Until::FirstRows, Duration::ZERO).await;
-        let findings = self.findings_of(&seen);
+        let findings = self.findings_now(&seen).await;
         let workloads = rows::workloads(&seen.view, &findings);
         let unhealthy =
             workloads.iter().filter(|row| row.state == WorkloadState::Unhealthy).count();
