@@ -21,7 +21,7 @@ use crate::{
     time::Micros,
     ui::{
         Alert, Card, Clockface, CopyId, Crumb, Moment, PageHead, PageTitle, SetTitle, StatusBadge,
-        Tone, failure::Failure, live::LiveSections, load,
+        Tone, failure::with_code, live::LiveSections, load,
     },
 };
 
@@ -38,7 +38,7 @@ pub fn ClusterPage() -> impl IntoView {
                 Suspend::new(async move {
                     match &*content.await {
                         Ok(content) => draw(content, &request),
-                        Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
+                        Err(error) => super::failure(error),
                     }
                 })
             }}
@@ -215,7 +215,7 @@ fn told(trouble: Trouble) -> AnyView {
     };
     view! {
         <Alert tone title=trouble.says()>
-            <p>{trouble.way_out()}</p>
+            <p>{with_code(trouble.way_out())}</p>
         </Alert>
     }
     .into_any()
@@ -370,7 +370,7 @@ fn checked(meta: &CredentialMeta, clock: &Clockface) -> AnyView {
         Some(_) => (Tone::Bad, says.replace('_', " ")),
     };
     let why = trouble
-        .map(|trouble| view! { <div class="why">{trouble.says()} " " {trouble.way_out()}</div> });
+        .map(|trouble| view! { <div class="why">{trouble.says()} " " {with_code(trouble.way_out())}</div> });
     view! {
         <StatusBadge tone word />
         " "
