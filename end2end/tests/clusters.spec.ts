@@ -93,7 +93,7 @@ test('pods are filtered by the address, opened by their row, and turned over', a
   await expect(page.locator(rows)).toContainText('prototype');
   await page.goto(`${harbour.page('pods')}?q=nobody-has-this-name`);
   await expect(page.locator('main')).toContainText('Nothing matches');
-  await page.getByRole('link', { name: 'Clear filters' }).click();
+  await page.locator('#rows').getByRole('link', { name: 'Clear filters' }).click();
   await expect(page.locator(rows).first()).toBeVisible();
 
   await page.goto(`${harbour.page('pods')}?page_size=5`);
@@ -123,6 +123,8 @@ test('nodes, workloads and events each lead on', async ({ page, harbour }) => {
   await expect(page).toHaveURL(/\/pods\?node=/);
 
   await tabs.getByRole('link', { name: 'Workloads' }).click();
+  await expect(page).toHaveURL(harbour.page('workloads'));
+  await page.goto(`${harbour.page('workloads')}?state=unhealthy`);
   await expect(page.locator(rows).filter({ hasText: 'sandbox / prototype' })).toContainText(/image not/);
   await page.goto(`${harbour.page('workloads')}?kind=StatefulSet&q=ledger`);
   await expect(page.locator(rows)).toHaveCount(1);

@@ -235,6 +235,10 @@ export class Harbour {
     const about = { cluster_type: 'HUB', environment: 'PRODUCTION', region: 'eu-north', display_name: 'Harbour' };
     const labels = { team: 'platform' };
     const id = await register(own, { name: 'harbour', api_server_url: practice.url, credentials, labels, ...about });
+    await until('the cluster was looked at', async () => {
+      const { state } = (await api(own, 'GET', `/api/v1/clusters/${id}/status`)).json() as { state: string };
+      return state === 'ONLINE';
+    });
     return new Harbour(own, practice, id);
   }
 

@@ -110,12 +110,12 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
         {stray}
         <div class="cols">
             <div class="stack">
-                <section id=STANDING class="stack" data-topics=events::CLUSTERS>
+                <section id=STANDING data-topics=events::CLUSTERS>
                     {standing(cluster)}
-                    {health::card(cluster, history, &clock)}
                 </section>
                 {goes_on}
-                <section id=CAPABILITIES data-topics=events::CLUSTERS>
+                <section id=HEALTH class="stack" data-topics=events::CLUSTERS>
+                    {health::card(cluster, history, &clock)}
                     {capabilities(cluster, &clock)}
                 </section>
             </div>
@@ -132,13 +132,13 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
 
 const GOES_ON: &str = "goes-on";
 const BESIDE: &str = "watched";
-const STANDING: &str = "health";
-const CAPABILITIES: &str = "capabilities";
+const STANDING: &str = "standing";
+const HEALTH: &str = "health";
 
 /// The line to the news, which keeps the sections.
 fn live(is_watched: bool, id: &str) -> AnyView {
     let mut topics = vec![events::CLUSTERS.to_owned()];
-    let mut sections = vec![STANDING.to_owned(), CAPABILITIES.to_owned()];
+    let mut sections = vec![STANDING.to_owned(), HEALTH.to_owned()];
     if is_watched {
         topics.extend(overview::topics(id));
         sections.extend([BESIDE.to_owned(), GOES_ON.to_owned()]);
@@ -239,8 +239,10 @@ fn capabilities(cluster: &Cluster, clock: &Clockface) -> AnyView {
         .map(|evidence| {
             let unread = (!evidence.readable)
                 .then(|| view! { <StatusBadge tone=Tone::Waiting word="not readable" /> " " });
+            let of = evidence.capability.replace('_', " ");
+            let of = of.strip_prefix("has ").map(str::to_owned).unwrap_or(of);
             view! {
-                <dt>{evidence.capability.replace('_', " ")}</dt>
+                <dt>{of}</dt>
                 <dd>{unread} {evidence.says.clone()}</dd>
             }
         })

@@ -54,8 +54,7 @@ fn choose(draft: &Draft, contexts: &[ContextRow]) -> AnyView {
                 <div>{look}</div>
             </form>
         </Card>
-        {take}
-        {discard(draft)}
+        <div class="actions">{take} {discard(draft)}</div>
     }
     .into_any()
 }
