@@ -43,6 +43,7 @@ use crate::{
         OperationsService,
         operations::{prune, rehearsal, self_check},
         probe::Upstream,
+        queue::Queue,
         spec::Catalog,
     },
     store::{Db, StoreConfig, StoreError},
@@ -251,7 +252,7 @@ fn fleet_service(
     let system = identity::system(Arc::clone(gate));
     let own = fleet::clients::Own::default();
     let clients = Clients::new(db.clone(), vault.clone(), egress.clone(), system, own);
-    Arc::new(FleetService::new(db.clone(), vault.clone(), rng.clone(), clients))
+    Arc::new(FleetService::new(db.clone(), vault.clone(), rng.clone(), clients, Queue::default()))
 }
 
 fn rights(config: &Config, db: &Db) -> RightsBook {
@@ -267,7 +268,7 @@ fn operations(
     feed: &Feed,
     gate: &Arc<dyn Gate>,
 ) -> OperationsService {
-    let FleetService { db, vault, rng, clients } = fleet;
+    let FleetService { db, vault, rng, clients, queue } = fleet;
     let upstreams = config.upstreams.iter();
     let upstreams = upstreams.map(|u| Upstream { name: u.name.clone(), url: u.url.clone() });
     let deps = self_check::Deps {
@@ -281,12 +282,14 @@ fn operations(
     let catalog = prune::register(catalog, upkeep::pruned(config, db, feed, gate));
     let catalog = audit::operations::verify::register(catalog, db);
     let catalog = fleet::operations::discover::register(catalog, db, clients);
+    let catalog = fleet::operations::register::register(catalog, db, clients);
+    let catalog = fleet::operations::rotate::register(catalog, db, clients);
     let catalog = fleet::operations::reseal::register(catalog, db, vault, KEY_USES.sealed);
     let zone = &config.schedule_time_zone;
     let verify = audit::operations::verify::schedule(zone);
     let schedules = vec![self_check::schedule(), prune::schedule(), verify];
     let system = identity::system(Arc::clone(gate));
-    OperationsService::new(db.clone(), rng.clone(), catalog, schedules, system)
+    OperationsService::new(db.clone(), rng.clone(), catalog, schedules, system).hearing(queue)
 }
 
 /// Sign-in through the configured provider, with its own authority trusted there and nowhere else.

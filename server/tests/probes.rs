@@ -42,6 +42,7 @@ use server::{
             probes::{self, Lane, Rhythm, Target},
         },
     },
+    operations::queue::Queue,
     store::{
         Db, Sql,
         testing::{self, eventually},
@@ -437,7 +438,7 @@ fn service(db: &Db) -> FleetService {
     let (vault, clock) = (Vault::for_tests(), db.clock().clone());
     let egress = Egress::new(EgressConfig::default(), &clock);
     let clients = Clients::new(db.clone(), vault.clone(), egress, testing::admin(), Own::default());
-    FleetService::new(db.clone(), vault, Rng::system(), clients)
+    FleetService::new(db.clone(), vault, Rng::system(), clients, Queue::default())
 }
 
 #[tokio::test]

@@ -83,6 +83,11 @@ impl Trouble {
         matches!(self, Self::Unauthorized | Self::Expired | Self::Oidc | Self::Credential)
     }
 
+    /// Whether it may be over by itself: a line that is down, a server that restarts.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Unreachable | Self::UnknownName | Self::Timeout | Self::ServerError)
+    }
+
     /// What is the matter.
     pub const fn says(self) -> &'static str {
         match self {

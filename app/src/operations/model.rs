@@ -189,6 +189,10 @@ pub struct StartOperation {
     pub workspace_id: Option<i64>,
     pub tenant_id: Option<i64>,
     pub target: Option<String>,
+    /// What people call the target; said by the console itself, never by a client.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub target_label: Option<String>,
     /// −100 (last) to 100 (first); 0 when absent.
     pub priority: Option<i64>,
     pub scheduled_at: Option<Micros>,

@@ -79,6 +79,7 @@ impl Churn {
             workspace_id: None,
             tenant_id: None,
             target: None,
+            target_label: None,
             priority: None,
             scheduled_at: None,
         };

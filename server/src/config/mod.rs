@@ -134,6 +134,7 @@ pub struct Retention {
     pub run_log_days: u32,
     pub open_work_days: u32,
     pub health_days: u32,
+    pub removed_cluster_days: u32,
     pub event_hours: u32,
     pub event_count: u32,
 }
@@ -146,6 +147,8 @@ impl Retention {
             run_log_days: read.value("run_log_retention_days", values::number::<1, 36_500>),
             open_work_days: read.value("open_work_days", values::number::<1, 36_500>),
             health_days: read.value("health_retention_days", values::number::<1, 365>),
+            removed_cluster_days: read
+                .value("removed_cluster_retention_days", values::number::<1, 3_650>),
             event_hours: read.value("event_retention_hours", values::number::<1, 8_760>),
             event_count: read.value("event_retention_count", values::number::<1_000, 10_000_000>),
         }

@@ -297,6 +297,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     single(
         RETENTION,
+        "removed_cluster_retention_days",
+        "DAYS",
+        "30",
+        "How long a removed cluster can still be looked up; what opened it is erased at once.",
+    ),
+    single(
+        RETENTION,
         "event_retention_hours",
         "HOURS",
         "24",

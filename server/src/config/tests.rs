@@ -287,6 +287,7 @@ fn what_is_kept_is_kept_as_long_as_was_decided() {
         run_log_days: 14,
         open_work_days: 7,
         health_days: 7,
+        removed_cluster_days: 30,
         event_hours: 24,
         event_count: 100_000,
     };

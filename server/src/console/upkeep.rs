@@ -34,6 +34,7 @@ pub(super) fn pruned(config: &Config, db: &Db, feed: &Feed, gate: &Arc<dyn Gate>
         events_for: Duration::from_hours(kept.event_hours.into()),
         events: kept.event_count.into(),
         health_days: kept.health_days,
+        removed_cluster_days: kept.removed_cluster_days,
     };
     prune::Deps { db: db.clone(), feed: feed.clone(), audit, kept }
 }

@@ -1,7 +1,7 @@
 //! The fleet: which clusters there are, what opens them, and the one place that makes clients for them.
 //!
 //! ```text
-//!  form, API ─► registry ─► Tx { cluster, labels, sealed credential, news, audit row }
+//!  form, API ─► registry ─► Tx { cluster, labels, sealed credential, news, run that follows, audit rows }
 //!                                      │
 //!  probes, discovery, watches ─► clients.of(cluster, purpose) ─► kube::Client over the guarded connector
 //! ```
@@ -35,7 +35,7 @@ pub mod watched;
 pub use clients::{Clients, ClusterClient, Purpose};
 pub use error::FleetError;
 
-use crate::{clock::Rng, store::Db, vault::Vault};
+use crate::{clock::Rng, operations::queue::Queue, store::Db, vault::Vault};
 
 /// The domain, ready to serve.
 pub struct FleetService {
@@ -43,10 +43,12 @@ pub struct FleetService {
     pub(crate) vault: Vault,
     pub(crate) rng: Rng,
     pub clients: Clients,
+    /// Takes what follows from a registration or a rotation.
+    pub(crate) queue: Queue,
 }
 
 impl FleetService {
-    pub fn new(db: Db, vault: Vault, rng: Rng, clients: Clients) -> Self {
-        Self { db, vault, rng, clients }
+    pub fn new(db: Db, vault: Vault, rng: Rng, clients: Clients, queue: Queue) -> Self {
+        Self { db, vault, rng, clients, queue }
     }
 }

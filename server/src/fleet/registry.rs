@@ -17,17 +17,23 @@ use app::{
     workspaces::model::PLATFORM,
 };
 use async_trait::async_trait;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     FleetService,
     credentials::{self, Prepared},
+    operations::register,
     store::{self, NewRow, refused},
 };
 use crate::{
     journal::{
         AuditRow,
         events::{News, publish},
+    },
+    operations::{
+        queue::{Following, Queued},
+        spec::Spec,
     },
     store::{Sql, Tx},
 };
@@ -144,12 +150,36 @@ impl FleetService {
         let made = store::find_in(&mut tx, permit.reach(), &id).await.map_err(refused)?;
         let made = made.ok_or(MISSING)?;
         tell(&mut tx, "CLUSTER_REGISTERED", &made).await?;
+        let run = self.follow(&mut tx, permit, &made, &register::SPEC, &json!({})).await?;
         let row = audit(permit, "fleet.cluster.create", &made)
             .detail("transport", made.transport.as_str())
             .detail("api_server_url", made.api_server_url.as_str())
-            .detail("auth_type", made.credential.as_ref().map(|c| c.auth_type.as_str()));
-        tx.commit(vec![row]).await.map_err(refused)?;
+            .detail("auth_type", made.credential.as_ref().map(|c| c.auth_type.as_str()))
+            .detail("operation_id", run.id);
+        tx.commit(vec![row, run.audit]).await.map_err(refused)?;
+        self.queue.ring();
         Ok(made)
+    }
+
+    /// Queues the operation that follows from a change of this cluster.
+    pub(super) async fn follow(
+        &self,
+        tx: &mut Tx,
+        permit: &Permit<Manage>,
+        cluster: &Cluster,
+        spec: &Spec,
+        input: &Value,
+    ) -> Result<Queued, ApiError> {
+        let target = format!("cluster:{}", cluster.id);
+        let run = Following {
+            spec,
+            workspace_id: cluster.workspace_id,
+            tenant_id: cluster.tenant_id,
+            target: &target,
+            label: &cluster.name,
+            input,
+        };
+        self.queue.put(tx, permit.caller(), run).await.map_err(refused)
     }
 }
 
@@ -378,9 +408,9 @@ pub(super) fn refuse_what_opens_nothing(preflight: &Preflight) -> Result<(), Api
 }
 
 /// Names of the fields that differ.
-fn changed(was: &Settings, after: &Settings) -> serde_json::Value {
+fn changed(was: &Settings, after: &Settings) -> Value {
     let (was, after) = (serde_json::to_value(was), serde_json::to_value(after));
-    let (Ok(was), Ok(after)) = (was, after) else { return serde_json::Value::Null };
+    let (Ok(was), Ok(after)) = (was, after) else { return Value::Null };
     let fields = after.as_object().into_iter().flatten();
     fields
         .filter(|(key, value)| was.get(key.as_str()) != Some(value))

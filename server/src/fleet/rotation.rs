@@ -1,6 +1,6 @@
 //! What opens a cluster: looked at first, then stored in place of what was there, checked, warned about.
 //!
-//! A rotation breaks nothing: requests under way keep the client that they began with, and the next ones are made with
+//! What is stored is proven by a run that follows. A rotation breaks nothing: requests under way keep the client that they began with, and the next ones are made with
 //! the new credential. One that the API server itself refuses is not stored.
 
 use app::{
@@ -14,9 +14,12 @@ use app::{
     identity::Permit,
 };
 
+use serde_json::json;
+
 use super::{
     FleetService,
     credentials::{self, Prepared, Upstream},
+    operations::rotate,
     preflight::{self, Known},
     registry::{audit, for_this_server, may_use_own, refuse_what_opens_nothing, tell, uuid},
     store::{
@@ -49,7 +52,7 @@ impl FleetService {
         }
     }
 
-    /// Seals and stores what opens a cluster, each part under a row of its own.
+    /// Seals and stores what opens a cluster, each part under a row of its own; its version.
     pub(super) async fn seal(
         &self,
         tx: &mut Tx,
@@ -57,7 +60,7 @@ impl FleetService {
         cluster_id: &str,
         prepared: Prepared,
         preflight: Option<&Preflight>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let version = store::credentials::next_version(tx, cluster_id).await?;
         let id = self.rng.uuid();
         let identity = preflight.and_then(|found| found.identity.clone()).or(prepared.identity);
@@ -99,7 +102,7 @@ impl FleetService {
             };
             store::credentials::replace(tx, new).await?;
         }
-        Ok(())
+        Ok(version)
     }
 
     /// Whom to trust belongs to the cluster: a new token says nothing of it, and what was known counts on.
@@ -142,16 +145,21 @@ impl FleetService {
             None => "fleet.credential.store",
         };
         let auth_type = prepared.auth_type;
-        self.seal(&mut tx, permit, id, prepared, Some(&preflight)).await.map_err(refused)?;
+        let version = self.seal(&mut tx, permit, id, prepared, Some(&preflight)).await;
+        let version = version.map_err(refused)?;
         if held.credential.is_none() {
             store::restart(&mut tx, id, true).await.map_err(refused)?;
         }
-        store::make_due(&mut tx, id).await.map_err(refused)?;
+        store::make_due_with_run(&mut tx, id).await.map_err(refused)?;
         tell(&mut tx, "CLUSTER_UPDATED", &held).await?;
+        let input = json!({ "version": version });
+        let run = self.follow(&mut tx, permit, &held, &rotate::SPEC, &input).await?;
         let row = audit(permit, action, &held)
             .detail("auth_type", auth_type.as_str())
-            .detail("validation", verdict(&preflight));
-        tx.commit(vec![row]).await.map_err(refused)?;
+            .detail("validation", verdict(&preflight))
+            .detail("operation_id", run.id);
+        tx.commit(vec![row, run.audit]).await.map_err(refused)?;
+        self.queue.ring();
         let found = self.found(permit.reach(), id).await?;
         found.credential.ok_or(ApiError::NotFound(Thing::Credential))
     }

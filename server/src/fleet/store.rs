@@ -9,8 +9,11 @@ pub mod drafts;
 pub mod expiry;
 pub mod overview;
 pub mod probes;
+pub mod removed;
 
-pub use changes::{NewRow, has_external_id, insert, make_due, remove, restart, update};
+pub use changes::{
+    NewRow, has_external_id, insert, make_due, make_due_with_run, remove, restart, update,
+};
 
 use std::collections::BTreeMap;
 

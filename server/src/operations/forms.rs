@@ -77,6 +77,7 @@ fn read(values: &[(String, String)]) -> Result<(StartOperation, Option<String>),
                 workspace_id: None,
                 tenant_id: None,
                 target: None,
+                target_label: None,
                 priority: None,
                 scheduled_at: None,
             };

@@ -52,6 +52,7 @@ mod open_work;
 pub mod operations;
 mod presence;
 pub mod probe;
+pub mod queue;
 pub mod run;
 pub mod runbook_forms;
 mod runbooks;
@@ -89,6 +90,7 @@ use tokio::sync::Notify;
 
 use self::{
     measures::Measures,
+    queue::Queue,
     schedule::Schedule,
     spec::{Catalog, Entry},
     store::refused,
@@ -153,6 +155,13 @@ impl OperationsService {
             began_at,
         };
         Self { base }
+    }
+
+    /// Hears of what is put into this queue.
+    #[must_use]
+    pub fn hearing(mut self, queue: &Queue) -> Self {
+        self.base.wake = Arc::clone(&queue.0);
+        self
     }
 
     /// A worker for these queues; `name` is what people see of it.

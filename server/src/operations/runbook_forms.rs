@@ -110,6 +110,7 @@ async fn start(
         workspace_id: form.integer("workspace_id"),
         tenant_id: None,
         target: form.optional("target"),
+        target_label: None,
         priority: form.integer("priority"),
         scheduled_at: scheduled_at.flatten(),
     };

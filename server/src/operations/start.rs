@@ -32,6 +32,7 @@ struct Checked<'a> {
     workspace_id: i64,
     tenant_id: Option<i64>,
     target: Option<&'a str>,
+    target_label: Option<&'a str>,
     priority: i64,
     input: Value,
     scheduled_at: Option<Micros>,
@@ -94,6 +95,7 @@ async fn check<'a>(
         workspace_id: request.workspace_id.unwrap_or(PLATFORM),
         tenant_id: request.tenant_id,
         target: request.target.as_deref(),
+        target_label: request.target_label.as_deref(),
         priority,
         input: if request.input.is_null() { json!({}) } else { request.input.clone() },
         scheduled_at: request.scheduled_at,
@@ -165,6 +167,7 @@ async fn queue(
         initiator_id: Some(&caller.id),
         initiator_name: Some(&caller.name),
         target: run.target,
+        target_label: run.target_label,
         priority: run.priority,
         input: &run.input,
         scheduled_at: run.scheduled_at.unwrap_or(now),
@@ -176,7 +179,7 @@ async fn queue(
         let found = earlier(&mut tx, caller, key).await?;
         return found.map(|id| (id, false)).ok_or(ApiError::Conflict(Conflict::Changed));
     };
-    let audit = start_audit(caller, run.entry, id, run.workspace_id);
+    let audit = start_audit(caller, spec, id, run.workspace_id);
     tx.commit(vec![audit]).await.map_err(refused)?;
     Ok((id, true))
 }

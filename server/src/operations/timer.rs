@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Base,
     failure::fingerprint,
-    spec::{Entry, RetrySafety},
+    spec::{Entry, RetrySafety, Spec},
     store::{
         self,
         lapse::{self, Lapsed},
@@ -118,8 +118,8 @@ impl Timer {
         let new = scheduled(schedule, entry, started_at);
         let Some(id) = store::insert(&mut tx, &new).await? else { return Ok(()) };
         schedules::started(&mut tx, schedule.name, id).await?;
-        let audit =
-            start_audit(&self.base.system, entry, id, PLATFORM).detail("schedule", schedule.name);
+        let audit = start_audit(&self.base.system, &entry.spec, id, PLATFORM)
+            .detail("schedule", schedule.name);
         tx.commit(vec![audit]).await?;
         self.base.wake.notify_one();
         Ok(())
@@ -252,6 +252,7 @@ fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store
         initiator_id: Some(schedule.name),
         initiator_name: Some("Schedule"),
         target: None,
+        target_label: None,
         priority: 0,
         input: &schedule.input,
         scheduled_at: now,
@@ -262,11 +263,11 @@ fn scheduled<'a>(schedule: &'a Schedule, entry: &'a Entry, now: Micros) -> store
 }
 
 /// What the start of a run writes into the audit chain.
-pub(super) fn start_audit(caller: &Caller, entry: &Entry, id: i64, workspace_id: i64) -> AuditRow {
+pub(super) fn start_audit(caller: &Caller, spec: &Spec, id: i64, workspace_id: i64) -> AuditRow {
     AuditRow::allowed(caller, "platform.operations.start")
-        .target("operation", id, entry.spec.label)
+        .target("operation", id, spec.label)
         .workspace(workspace_id)
-        .capability(entry.spec.capability)
+        .capability(spec.capability)
         .correlated(format!("operation-{id}"))
-        .detail("type", entry.spec.kind)
+        .detail("type", spec.kind)
 }

@@ -223,6 +223,7 @@ async fn queue_again(
         initiator_id: Some(&caller.id),
         initiator_name: Some(&caller.name),
         target: run.target.as_deref(),
+        target_label: run.target_label.as_deref(),
         priority: run.priority,
         input: &run.input,
         scheduled_at: now,

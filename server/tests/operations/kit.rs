@@ -295,6 +295,7 @@ pub fn request(kind: &str) -> StartOperation {
         workspace_id: None,
         tenant_id: None,
         target: None,
+        target_label: None,
         priority: None,
         scheduled_at: None,
     }

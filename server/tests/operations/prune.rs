@@ -28,6 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 const KEPT: prune::Kept = prune::Kept {
     health_days: 7,
+    removed_cluster_days: 30,
     run_days: 90,
     failed_run_days: 180,
     run_log_days: 14,
@@ -333,5 +334,58 @@ async fn the_audit_log_is_pruned_once_a_day_and_only_where_it_is_as_it_was_writt
         );
         let kept = Sql::new("SELECT COUNT(*) AS n FROM audit_log WHERE seq = 3");
         assert_eq!(kit.count(kept).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_removed_cluster_can_be_looked_up_for_thirty_days() {
+    for (engine, hand) in testing::engines_at(START).await {
+        let (db, kit) = (&engine.db, Kit::on(&engine.db));
+        for (name, removed) in [("gone", Some(START)), ("here", None)] {
+            let sql = Sql::new(
+                "INSERT INTO clusters (id, workspace_id, name, external_id, api_server_url, transport, cluster_type, \
+                 environment, state, state_since, connectivity, deductions, created_at, updated_at, removed_at, \
+                 version) VALUES (",
+            )
+            .arg(name)
+            .push(", 1, ")
+            .arg(name)
+            .push(", ")
+            .arg(name)
+            .push(", 'https://h', 'direct', 'SPOKE', 'LAB', 'UNKNOWN', 1, 'DISCONNECTED', '[]', 1, 1, ")
+            .arg(removed)
+            .push(", 1)");
+            change(db, sql).await;
+            let label = Sql::new("INSERT INTO cluster_labels (cluster_id, key, value) VALUES (")
+                .arg(name)
+                .push(", 'team', 'a')");
+            change(db, label).await;
+        }
+        let draft = |id: &'static str, expires: Micros| {
+            Sql::new("INSERT INTO cluster_drafts (id, owner_id, sealed, preflight, created_at, expires_at) VALUES (")
+                .arg(id)
+                .push(", 'p', ")
+                .arg(vec![1_u8])
+                .push(", '{}', 1, ")
+                .arg(expires)
+                .push(")")
+        };
+        change(db, draft("forgotten", START)).await;
+        at(&hand, db, 30 * DAY);
+        change(db, draft("thought about", db.clock().now().plus(Micros::SECOND))).await;
+        let says = |detail: &OperationDetail| said(detail, "clusters").to_owned();
+        let words = "Removed clusters and registrations left unfinished";
+        assert_eq!(says(&prune(db, true).await), format!("{words} that would be erased: 1."));
+        assert_eq!(says(&prune(db, false).await), format!("{words} erased: 1."));
+        at(&hand, db, 30 * DAY + SECOND);
+        assert_eq!(says(&prune(db, true).await), format!("{words} that would be erased: 2."));
+        assert_eq!(says(&prune(db, false).await), format!("{words} erased: 2."));
+        for table in ["clusters", "cluster_labels"] {
+            let left = match table {
+                "clusters" => "SELECT COUNT(*) AS n FROM clusters",
+                _ => "SELECT COUNT(*) AS n FROM cluster_labels",
+            };
+            assert_eq!(kit.count(Sql::new(left)).await, 1, "{table}");
+        }
     }
 }

@@ -29,13 +29,16 @@ use server::{
     fleet::{
         Clients, FleetService,
         clients::Own,
-        operations::discover::{self, Starter},
+        operations::{
+            discover::{self, Starter},
+            register, rotate,
+        },
         probes::{Looker, Probes},
         rbac,
     },
     identity::AuditedGate,
-    operations::{OperationsService, spec::Catalog},
-    store::{Dialect, testing::Engine},
+    operations::{OperationsService, queue::Queue, spec::Catalog},
+    store::{Dialect, Sql, testing::Engine},
     vault::Vault,
 };
 use tokio_util::sync::CancellationToken;
@@ -46,7 +49,7 @@ struct Stand {
     service: FleetService,
     caller: Caller,
     stop: CancellationToken,
-    _engine: Engine,
+    engine: Engine,
 }
 
 impl Drop for Stand {
@@ -70,8 +73,12 @@ impl Stand {
         let own = Own::default();
         let clients = Clients::new(db.clone(), vault.clone(), egress, caller.clone(), own);
         let catalog = discover::register(Catalog::default(), &db, &clients);
+        let catalog = register::register(catalog, &db, &clients);
+        let catalog = rotate::register(catalog, &db, &clients);
+        let queue = Queue::default();
         let operations =
-            OperationsService::new(db.clone(), rng.clone(), catalog, Vec::new(), caller.clone());
+            OperationsService::new(db.clone(), rng.clone(), catalog, Vec::new(), caller.clone())
+                .hearing(&queue);
         let stop = CancellationToken::new();
         let (worker, stopped) = (operations.worker("w", &["fleet"]), stop.clone());
         tokio::spawn(async move { worker.run(stopped).await });
@@ -80,8 +87,8 @@ impl Stand {
         let probes = Probes::new(db.clone(), rng.clone(), Arc::new(look), Arc::new(starter));
         let stopped = stop.clone();
         tokio::spawn(async move { probes.run(stopped).await });
-        let service = FleetService::new(db, vault, rng, clients);
-        Self { practice, service, caller, stop, _engine: engine }
+        let service = FleetService::new(db, vault, rng, clients, queue);
+        Self { practice, service, caller, stop, engine }
     }
 
     async fn permit(&self) -> Permit<Manage> {
@@ -92,12 +99,7 @@ impl Stand {
         let url = &self.practice.cluster(0).proxied_url;
         let new = json!({ "name": name, "api_server_url": url, "cluster_type": "HUB" });
         let new: NewCluster = serde_json::from_value(new).expect("a cluster");
-        let credentials = NewCredential {
-            token: Some(Secret(token.to_owned())),
-            certificate_authority: Some(self.practice.cluster(0).ca.clone()),
-            ..NewCredential::empty(AuthType::ServiceAccount)
-        };
-        let new = NewCluster { credentials: Some(credentials), ..new };
+        let new = NewCluster { credentials: Some(self.credential(token)), ..new };
         self.service.create(&self.permit().await, new).await.expect("a cluster").id
     }
 
@@ -120,6 +122,39 @@ impl Stand {
             .create_token_request("quarterdeck-viewer", &PostParams::default(), &request)
             .await;
         made.expect("a token").status.and_then(|status| status.token).expect("a token")
+    }
+
+    fn credential(&self, token: &str) -> NewCredential {
+        NewCredential {
+            token: Some(Secret(token.to_owned())),
+            certificate_authority: Some(self.practice.cluster(0).ca.clone()),
+            ..NewCredential::empty(AuthType::ServiceAccount)
+        }
+    }
+
+    /// The newest run of this type, once it has ended: how, and what its steps say.
+    async fn run(&self, kind: &str) -> (String, Vec<String>) {
+        let db = &self.engine.db;
+        let ended = eventually("the run has ended", async || {
+            let sql = Sql::new(
+                "SELECT id, outcome FROM operation_runs WHERE status = 'completed' AND id = \
+                                (SELECT MAX(id) FROM operation_runs WHERE type = ",
+            )
+            .arg(kind)
+            .push(")");
+            let row = db.fetch_optional(sql).await.expect("the store answers");
+            if row.is_none() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            row
+        });
+        let ended = ended.await;
+        let steps = Sql::new("SELECT detail FROM operation_steps WHERE run_id = ")
+            .arg(ended.i64("id").expect("an id"))
+            .push(" ORDER BY position");
+        let steps = db.fetch_all(steps).await.expect("steps");
+        let says = steps.iter().map(|row| row.text("detail").expect("a detail")).collect();
+        (ended.text("outcome").expect("an outcome"), says)
     }
 
     /// Has it looked at until it is as wanted.
@@ -195,4 +230,31 @@ async fn its_credential_is_refused(stand: &Stand, id: &str) {
     let error = refused.status.last_error.unwrap_or_default();
     assert!(error.starts_with("Credential refused"), "{error}");
     assert_ne!(refused.status.connectivity, Connectivity::Disconnected, "it answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registration_and_rotation_are_runs_that_say_who_the_console_is() {
+    let stand = Stand::new().await;
+    stand.apply_manifest().await;
+    let id = stand.register("harbour", &stand.token().await).await;
+    let brought = |says: &[String]| {
+        assert_eq!(says.len(), 2, "{says:?}");
+        assert!(
+            says[0].contains("system:serviceaccount:quarterdeck:quarterdeck-viewer"),
+            "{says:?}"
+        );
+        assert!(says[0].starts_with("Kubernetes v1."), "{says:?}");
+        assert!(says[1].starts_with("Kubernetes v1."), "{says:?}");
+    };
+    let (outcome, says) = stand.run("fleet.register").await;
+    assert_eq!(outcome, "succeeded", "{says:?}");
+    brought(&says);
+    let seen = stand.becomes(&id, "it is online", |c| c.status.state == ClusterState::Online).await;
+    assert!(seen.capabilities.is_some(), "the run discovered it");
+    let new = stand.credential(&stand.token().await);
+    let stored = stand.service.store_credential(&stand.permit().await, &id, new).await;
+    assert_eq!(stored.expect("stored").version, 2);
+    let (outcome, says) = stand.run("fleet.rotate").await;
+    assert_eq!(outcome, "succeeded", "{says:?}");
+    brought(&says);
 }

@@ -35,6 +35,7 @@ use server::{
     egress::{Egress, EgressConfig},
     fleet::{Clients, FleetService, Purpose, clients::Own, rbac},
     identity::AuditedGate,
+    operations::queue::Queue,
     store::{Dialect, Sql, testing::Engine},
     vault::Vault,
 };
@@ -65,7 +66,7 @@ impl Stand {
         let place = Own { url, folder: own.path().to_owned() };
         let egress = Egress::new(EgressConfig::default(), &clock);
         let clients = Clients::new(db.clone(), vault.clone(), egress, caller.clone(), place);
-        let service = FleetService::new(db, vault, Rng::system(), clients);
+        let service = FleetService::new(db, vault, Rng::system(), clients, Queue::default());
         Self { practice, service, caller, engine, own }
     }
 

@@ -8,11 +8,13 @@ use app::{
     fleet::trouble::Trouble,
     identity::{Caller, Capability},
     operations::{Operations, model::StartOperation},
+    time::Micros,
 };
 use async_trait::async_trait;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::reach;
 use crate::{
     fleet::{
         Clients, FleetError, Purpose,
@@ -59,34 +61,33 @@ pub fn register(catalog: Catalog, db: &Db, clients: &Clients) -> Catalog {
     let (db, clients) = (db.clone(), clients.clone());
     catalog.with(SPEC, move |run: Run, _: Input| {
         let (db, clients) = (db.clone(), clients.clone());
-        async move { Discovering { run: &run, db: &db, clients: &clients }.all().await }
+        async move {
+            let id = reach::target(&run)?;
+            Discovering { run: &run, db: &db, clients: &clients }.one(id).await
+        }
     })
 }
 
-struct Discovering<'a> {
-    run: &'a Run,
-    db: &'a Db,
-    clients: &'a Clients,
+pub(super) struct Discovering<'a> {
+    pub run: &'a Run,
+    pub db: &'a Db,
+    pub clients: &'a Clients,
 }
 
 impl Discovering<'_> {
-    async fn all(&self) -> Result<(), Failure> {
-        let target = self.run.facts().target.as_deref();
-        let id = target.and_then(|target| Uuid::parse_str(target.strip_prefix("cluster:")?).ok());
-        let Some(id) = id else {
-            return Err(Failure::new("no_target", "The target names no cluster: cluster:<id>."));
-        };
-        // A kept answer would be an old one: both are one step.
-        self.run.step("discover", "Ask the cluster", self.discover(id)).await
+    pub async fn one(&self, id: Uuid) -> Result<(), Failure> {
+        // A kept answer would be an old one: asking and writing are one step.
+        self.run.step("discover", "Ask what is installed", self.discover(id)).await
     }
 
     async fn discover(&self, id: Uuid) -> Result<Done<()>, Failure> {
+        let began = self.db.now().await?;
         let asked = tokio::select! {
             asked = self.ask(id) => asked,
             () = self.run.clock().sleep(WITHIN) => Err(Trouble::Timeout.into()),
         };
         match asked {
-            Ok(found) => self.write(&id.to_string(), &found).await,
+            Ok(found) => self.write(&id.to_string(), &found, began).await,
             Err(error) => Err(self.failed(&id.to_string(), error).await),
         }
     }
@@ -96,10 +97,10 @@ impl Discovering<'_> {
         Ok(discovery::discover(&client.client).await?)
     }
 
-    async fn write(&self, id: &str, found: &Found) -> Result<Done<()>, Failure> {
+    async fn write(&self, id: &str, found: &Found, began: Micros) -> Result<Done<()>, Failure> {
         let mut tx = self.db.begin().await?;
-        let Some(written) = store::write(&mut tx, id, found).await? else {
-            return Err(gone());
+        let Some(written) = store::write(&mut tx, id, found, began).await? else {
+            return Err(reach::gone());
         };
         if written.changed {
             let news = News {
@@ -120,7 +121,7 @@ impl Discovering<'_> {
 
     async fn failed(&self, id: &str, error: FleetError) -> Failure {
         let trouble = match (error.trouble(), error) {
-            (_, FleetError::Missing) => return gone(),
+            (_, FleetError::Missing) => return reach::gone(),
             (_, FleetError::Store(error)) => return error.into(),
             (Some(trouble), _) => trouble,
             (None, _) => Trouble::Credential,
@@ -133,12 +134,8 @@ impl Discovering<'_> {
         if let Err(error) = noted.await {
             return error.into();
         }
-        Failure::new(trouble.as_str(), format!("{} {}", trouble.says(), trouble.way_out()))
+        reach::failed(trouble)
     }
-}
-
-fn gone() -> Failure {
-    Failure::new("cluster_gone", "The cluster was removed, or was never registered.")
 }
 
 /// Has the engine do it, on the console's own behalf.
@@ -156,6 +153,7 @@ impl Discover for Starter {
             workspace_id: Some(target.workspace_id),
             tenant_id: None,
             target: Some(format!("cluster:{}", target.id)),
+            target_label: Some(target.name.clone()),
             priority: None,
             scheduled_at: None,
         };

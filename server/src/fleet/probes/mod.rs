@@ -31,7 +31,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::state::{ApiReading, Past, Readings, Verdict, judge, sentence};
 pub use self::{looker::Looker, measures::Measures};
-use super::store::probes::{self as store, Lane, Noted, Rhythm, Target};
+use super::store::{
+    discovery,
+    probes::{self as store, Lane, Noted, Rhythm, Target},
+};
 use crate::{
     clock::Rng,
     journal::events::{News, publish},
@@ -55,7 +58,6 @@ const JITTER: f64 = 0.1;
 const SEEN_EVERY: i64 = 60 * Micros::SECOND;
 /// Without a change, the history has a point this often.
 const NOTED_EVERY: i64 = 5 * 60 * Micros::SECOND;
-const DISCOVER_EVERY: i64 = 24 * 3_600 * Micros::SECOND;
 /// What could not be asked for is asked for again.
 const DISCOVER_AGAIN: i64 = 3_600 * Micros::SECOND;
 
@@ -324,7 +326,7 @@ impl Probes {
     /// First asked for and then noted, so that a kill in between asks again for the same.
     async fn have_discovered(&self, target: &Target, now: Micros) {
         let next = match self.discover.discover(target).await {
-            Ok(()) => now.plus(DISCOVER_EVERY),
+            Ok(()) => now.plus(discovery::EVERY),
             Err(error) => {
                 tracing::warn!(%error, cluster.id = target.id, "discovery could not be asked for");
                 now.plus(DISCOVER_AGAIN)

@@ -1,11 +1,17 @@
 //! What is written of clusters: registered, changed, removed, due to be looked at.
 
-use app::fleet::{
-    model::{ClusterState, Connectivity, Platform, Transport},
-    registration::Settings,
+use app::{
+    fleet::{
+        model::{ClusterState, Connectivity, Platform, Transport},
+        registration::Settings,
+    },
+    time::Micros,
 };
 
 use crate::store::{Sql, StoreError, Tx};
+
+/// A run discovers it; should none come to it, a probe has it discovered after so long.
+const BY_RUN: i64 = 3_600 * Micros::SECOND;
 
 /// A cluster as it is registered.
 pub struct NewRow<'a> {
@@ -64,7 +70,7 @@ pub async fn insert(tx: &mut Tx, new: &NewRow<'_>) -> Result<bool, StoreError> {
         .push(", ")
         .arg(now)
         .push(", ")
-        .arg(now)
+        .arg(if new.opens { now.plus(BY_RUN) } else { now })
         .push(")");
     tx.execute(probe).await?;
     Ok(true)
@@ -156,6 +162,18 @@ pub async fn make_due(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
         .arg(now)
         .push(", discover_at = ")
         .arg(now)
+        .push(" WHERE cluster_id = ")
+        .arg(id);
+    tx.execute(sql).await.map(|_| ())
+}
+
+/// Its probe is due; what is installed is asked by the run that was queued with this change.
+pub async fn make_due_with_run(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    let sql = Sql::new("UPDATE cluster_probes SET next_at = ")
+        .arg(now)
+        .push(", discover_at = ")
+        .arg(now.plus(BY_RUN))
         .push(" WHERE cluster_id = ")
         .arg(id);
     tx.execute(sql).await.map(|_| ())

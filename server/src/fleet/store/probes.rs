@@ -26,6 +26,7 @@ const ROWS: i64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct Target {
     pub id: String,
+    pub name: String,
     pub token: String,
     pub workspace_id: i64,
     pub kind: ClusterType,
@@ -76,7 +77,7 @@ pub async fn has_due(db: &Db, lane: Lane) -> Result<bool, StoreError> {
     Ok(db.fetch_optional(sql).await?.is_some())
 }
 
-const COLUMNS: &str = "SELECT c.id, c.workspace_id, c.cluster_type, c.transport, c.prometheus_url, c.tempo_url, \
+const COLUMNS: &str = "SELECT c.id, c.name, c.workspace_id, c.cluster_type, c.transport, c.prometheus_url, c.tempo_url, \
      c.loki_url, c.state, c.connectivity, c.health_score, c.api_server_healthy, c.prometheus_healthy, \
      c.tempo_healthy, c.loki_healthy, c.last_error_code, c.deductions, c.checked_at, c.certificate_expires_at, \
      k.expires_at AS credential_expires_at, p.failures, p.successes, p.flips, p.next_at, p.discover_at, \
@@ -175,6 +176,7 @@ fn target(row: &Row, token: String) -> Result<Target, StoreError> {
         noted_at: row.opt_micros("noted_at")?,
         discover_at: row.micros("discover_at")?,
         due_at: row.micros("next_at")?,
+        name: row.text("name")?,
         id: row.text("id")?,
     })
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::{
     audit::Retention as AuditRetention,
     events::Feed,
-    fleet::store::probes,
+    fleet::store::{probes, removed},
     identity::local,
     operations::{
         failure::Failure,
@@ -76,6 +76,7 @@ pub struct Kept {
     pub events_for: Duration,
     pub events: i64,
     pub health_days: u32,
+    pub removed_cluster_days: u32,
 }
 
 #[derive(Clone)]
@@ -123,6 +124,7 @@ impl Pruning<'_> {
         run.step("sign_in", "Sign-in", self.sign_in()).await?;
         run.progress(80).await?;
         run.step("health", "Health of clusters", self.health()).await?;
+        run.step("clusters", "Removed clusters", self.clusters()).await?;
         run.step("audit", "Audit log", self.audit()).await?;
         run.progress(100).await
     }
@@ -265,6 +267,17 @@ impl Pruning<'_> {
             self.batches(async || probes::prune(db, before).await.map(Some)).await?
         };
         Ok(self.done(count, "Points of clusters' histories", "removed"))
+    }
+
+    async fn clusters(&self) -> Result<Done<u64>, Failure> {
+        let db = &self.deps.db;
+        let before = self.before(self.deps.kept.removed_cluster_days).await?;
+        let count = if self.dry_run {
+            counted(removed::count(db, before, COUNTED_MAX).await?)
+        } else {
+            self.batches(async || removed::prune(db, before).await.map(Some)).await?
+        };
+        Ok(self.done(count, "Removed clusters and registrations left unfinished", "erased"))
     }
 
     async fn audit(&self) -> Result<Done<u64>, Failure> {

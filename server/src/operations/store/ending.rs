@@ -1,8 +1,8 @@
 //! What the end of a run writes: the run itself, what it means for the runs before it, and the line of its cause.
 //!
-//! A failure waits for a human (`open_work`) until a success makes it past: one of its own retries, or, for what a
-//! schedule starts, the schedule's next success, which did the same work. A retry that fails takes its
-//! forerunners' place: of a chain, one run waits.
+//! A failure waits for a human (`open_work`) until a success makes it past: one of its own retries, or, for what nobody
+//! but the console asked for, the next success that did the same work: of the same schedule, or of the same type on the
+//! same target. A retry that fails takes its forerunners' place: of a chain, one run waits.
 
 use app::time::Micros;
 
@@ -22,6 +22,7 @@ struct Ended {
     root: i64,
     is_retry: bool,
     schedule: Option<String>,
+    target: Option<String>,
     cancelled_by: Option<String>,
 }
 
@@ -56,7 +57,7 @@ async fn complete(tx: &mut Tx, run_id: i64, now: Micros) -> Result<Ended, StoreE
         .arg(run_id)
         .push(
             " RETURNING id, workspace_id, type, root_run_id, retry_of_run_id, initiator_kind, \
-             initiator_id, cancel_requested_at, cancel_requested_by",
+             initiator_id, target, cancel_requested_at, cancel_requested_by",
         );
     ended(&tx.fetch_one(sql).await?)
 }
@@ -73,6 +74,7 @@ fn ended(row: &Row) -> Result<Ended, StoreError> {
         root: row.opt_i64("root_run_id")?.unwrap_or(id),
         is_retry: row.opt_i64("retry_of_run_id")?.is_some(),
         schedule: if by_schedule { row.opt_text("initiator_id")? } else { None },
+        target: row.opt_text("target")?,
         cancelled_by: asked.then(|| by.unwrap_or_else(|| "somebody".to_owned())),
     })
 }
@@ -133,6 +135,14 @@ async fn supersede(tx: &mut Tx, run: &Ended) -> Result<(), StoreError> {
         let sql = superseded()
             .push(" AND open_work = 1 AND initiator_kind = 'schedule' AND initiator_id = ")
             .arg(schedule)
+            .push(" AND type = ")
+            .arg(&run.kind);
+        tx.execute(sql).await?;
+    }
+    if let Some(target) = &run.target {
+        let sql = superseded()
+            .push(" AND open_work = 1 AND initiator_kind = 'system' AND target = ")
+            .arg(target)
             .push(" AND type = ")
             .arg(&run.kind);
         tx.execute(sql).await?;

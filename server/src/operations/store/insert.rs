@@ -17,6 +17,8 @@ pub struct NewRun<'a> {
     pub initiator_id: Option<&'a str>,
     pub initiator_name: Option<&'a str>,
     pub target: Option<&'a str>,
+    /// What people call it.
+    pub target_label: Option<&'a str>,
     pub priority: i64,
     pub input: &'a Value,
     pub scheduled_at: Micros,
@@ -43,10 +45,13 @@ pub struct Key<'a> {
 
 /// Queues a run. `None` when its key was used before.
 pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreError> {
-    let searched = [new.target, new.initiator_name].into_iter().flatten().collect::<Vec<_>>();
+    let searched = [new.target, new.target_label, new.initiator_name]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>();
     let sql = Sql::new(
         "INSERT INTO operation_runs (workspace_id, tenant_id, type, status, outcome, initiator_kind, \
-         initiator_id, initiator_name, target, queue, priority, input, input_version, context, \
+         initiator_id, initiator_name, target, target_label, queue, priority, input, input_version, context, \
          scheduled_at, attempt, idempotency_key, request_hash, retry_of_run_id, \
          root_run_id, search_text, created_at) VALUES ",
     )
@@ -60,6 +65,7 @@ pub async fn insert(tx: &mut Tx, new: &NewRun<'_>) -> Result<Option<i64>, StoreE
         new.initiator_id.into(),
         new.initiator_name.into(),
         new.target.into(),
+        new.target_label.into(),
         new.queue.into(),
         new.priority.into(),
         new.input.to_string().into(),

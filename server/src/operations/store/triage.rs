@@ -15,6 +15,7 @@ pub struct Subject {
     pub kind: String,
     pub seen: Seen,
     pub target: Option<String>,
+    pub target_label: Option<String>,
     pub priority: i64,
     pub input: serde_json::Value,
     pub root_run_id: i64,
@@ -24,7 +25,7 @@ pub struct Subject {
 /// The run, if it is there at all.
 pub async fn subject(db: &Db, id: i64) -> Result<Option<Subject>, StoreError> {
     let sql = Sql::new(
-        "SELECT id, workspace_id, tenant_id, type, status, outcome, attempt, target, priority, input, \
+        "SELECT id, workspace_id, tenant_id, type, status, outcome, attempt, target, target_label, priority, input, \
          root_run_id, cancel_requested_at FROM operation_runs WHERE id = ",
     )
     .arg(id);
@@ -40,6 +41,7 @@ pub async fn subject(db: &Db, id: i64) -> Result<Option<Subject>, StoreError> {
             attempt: row.i64("attempt")?,
         },
         target: row.opt_text("target")?,
+        target_label: row.opt_text("target_label")?,
         priority: row.i64("priority")?,
         input: read_json(&row, "input")?,
         root_run_id: row.opt_i64("root_run_id")?.unwrap_or(id),

@@ -1,6 +1,8 @@
 //! Clusters over HTTP and in the store, on both engines: who may, what is refused, what two at once make of each other,
 //! and that what opens a cluster comes out nowhere.
 
+mod runs;
+#[path = "../web_kit/mod.rs"]
 mod web_kit;
 
 use app::{
@@ -15,6 +17,7 @@ use server::{
     clock::{Clock, Rng},
     egress::{Egress, EgressConfig},
     fleet::{Clients, FleetService, clients::Own},
+    operations::queue::Queue,
     store::{Db, Fault, Faults, Sql, testing},
     vault::Vault,
 };
@@ -381,6 +384,9 @@ async fn a_registration_is_whole_or_not_there_at_whatever_statement_it_fails() {
             let told = "SELECT COUNT(*) AS n FROM audit_log WHERE action = 'fleet.cluster.create' \
                         AND target_label = ";
             assert_eq!(count(Sql::new(told).arg(&name)).await, there, "statement {at}");
+            let follows = "SELECT COUNT(*) AS n FROM operation_runs r JOIN clusters c \
+                           ON r.target = 'cluster:' || c.id WHERE r.type = 'fleet.register' AND c.name = ";
+            assert_eq!(count(Sql::new(follows).arg(&name)).await, there, "statement {at}");
             if done.is_ok() && used < at {
                 assert_eq!(there, 1);
                 break;
@@ -397,7 +403,7 @@ fn service(db: &Db) -> FleetService {
     let egress = Egress::new(EgressConfig::default(), &clock);
     let own = Own::default();
     let clients = Clients::new(db.clone(), vault.clone(), egress, testing::admin(), own);
-    FleetService::new(db.clone(), vault, Rng::system(), clients)
+    FleetService::new(db.clone(), vault, Rng::system(), clients, Queue::default())
 }
 
 /// A token that says when it ends.
