@@ -1,7 +1,6 @@
-// Every page in light and dark, wide and narrow: axe finds nothing, nothing sticks out sideways, and a picture
-// is kept beside the run (results/screens), for people to look at.
-import { expectNoAxeFindings } from './support/axe.ts';
+// Every page in every sight (support/look.ts). Those of clusters have a file of their own, since they need one.
 import { Console } from './support/console.ts';
+import { look, prepare, sights, widths } from './support/look.ts';
 import { expect, routes, test } from './support/page.ts';
 
 const pages: Record<string, string> = {
@@ -33,26 +32,15 @@ const strangers: Record<string, string> = {
   'sign-in': `${routes.signIn}?to=${encodeURIComponent(routes.tasks)}`,
   'welcome-spent': '/welcome?link=no-such-link',
 };
-const widths = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
 
 for (const [name, path] of [...Object.entries(pages), ...Object.entries(strangers)]) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    for (const [width, viewport] of Object.entries(widths)) {
-      test(`${name}, ${colorScheme}, ${width}`, async ({ page, url }, info) => {
-        if (name in strangers) await page.context().clearCookies();
-        await page.setViewportSize(viewport);
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await page.goto(url + path);
-        await expect(page.locator('main h1')).toBeVisible();
-        const overflow = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
-        expect(overflow, 'pixels that stick out sideways').toBeLessThanOrEqual(0);
-        await page.screenshot({
-          path: `results/screens/${info.project.name}/${name}-${colorScheme}-${width}.png`,
-          fullPage: true,
-        });
-        if (info.project.name === 'scripted') await expectNoAxeFindings(page);
-      });
-    }
+  for (const sight of sights(name)) {
+    test(`${name}, ${sight.colorScheme}, ${sight.width}`, async ({ page, url }, info) => {
+      if (name in strangers) await page.context().clearCookies();
+      await prepare(page, sight);
+      await page.goto(url + path);
+      await look(page, sight, info);
+    });
   }
 }
 

@@ -8,6 +8,7 @@ use crate::build;
 use crate::postgres::{POSTGRES_URL, Postgres};
 use crate::process;
 use crate::setup;
+use crate::test::browser;
 use crate::workspace::Workspace;
 
 /// A bench target of a crate.
@@ -16,6 +17,8 @@ struct Bench {
     what: &'static str,
     package: &'static str,
     source: &'static str,
+    /// What of it is measured in a browser: a file of `end2end/tests/bench`.
+    browser: Option<&'static str>,
 }
 
 const BENCHES: &[Bench] = &[
@@ -24,30 +27,35 @@ const BENCHES: &[Bench] = &[
         what: "first byte and whole page of the run lists at 1 k, 100 k and 1 M runs, on both engines",
         package: "server",
         source: "server/benches/lists.rs",
+        browser: None,
     },
     Bench {
         name: "audit",
         what: "audited changes a second by 16 writers on Postgres",
         package: "server",
         source: "server/benches/audit.rs",
+        browser: None,
     },
     Bench {
         name: "identity",
         what: "sign-ins a second, and requests with a session and a capability check against those without",
         package: "server",
         source: "server/benches/identity.rs",
+        browser: None,
     },
     Bench {
         name: "runs",
         what: "runs a second, time from enqueue to start, lists under writes, memory over time, on both engines",
         package: "server",
         source: "server/benches/runs/main.rs",
+        browser: None,
     },
     Bench {
         name: "fleet",
-        what: "memory for each watched pod at 50 000 pods, reading them, finding some among all",
+        what: "memory for each watched pod at 50 000 pods; the first row of 10 000 in a browser, with the bytes",
         package: "server",
         source: "server/benches/fleet.rs",
+        browser: Some("pods"),
     },
 ];
 
@@ -71,7 +79,12 @@ pub fn run(workspace: &Workspace, name: &str, args: &[String]) -> Result<()> {
     cargo
         .args(["--package", bench.package, "--bench", bench.name])
         .env(POSTGRES_URL, &postgres.url);
-    process::run(cargo.arg("--").args(args))
+    process::run(cargo.arg("--").args(args))?;
+    match bench.browser {
+        // Built for the benchmark, as its package's program.
+        Some(name) => browser::measure(workspace, &workspace.built("release", "quarterdeck"), name),
+        None => Ok(()),
+    }
 }
 
 fn find(name: &str, root: &Path) -> Result<&'static Bench> {

@@ -3,7 +3,7 @@
 
 use leptos::prelude::*;
 
-use super::{Alert, Tone};
+use super::{Alert, Tone, failure::with_code};
 use crate::error::ApiError;
 
 #[component]
@@ -29,7 +29,7 @@ pub fn ConfirmForm(
     let alert = refused.map(|error| {
         view! {
             <Alert tone=Tone::Bad title="Not done">
-                <p>{error.to_string()}</p>
+                <p>{with_code(&error.to_string())}</p>
             </Alert>
         }
     });

@@ -259,57 +259,78 @@ async fn change(
     name: &str,
     form: &mut Form,
 ) -> Result<Done, ApiError> {
-    let fleet = &console.fleet;
-    let here = |saved| Ok(Done::Saved(saved, paths::cluster(id)));
     match name {
-        "edit" => {
-            let change = edit(form);
-            form.end()?;
-            let permit = permit::<Manage>(caller).await?;
-            let labels = change.1;
-            let before = fleet.get(&self::permit::<View>(caller).await?, id).await?;
-            let change = with_labels(change.0, before.labels, labels);
-            fleet.change(&permit, id, change).await?;
-            here(Saved::ClusterChanged)
-        }
-        "remove" => {
-            let typed = form.required("name");
-            form.end()?;
-            let permit = permit::<Manage>(caller).await?;
-            let before = fleet.get(&self::permit::<View>(caller).await?, id).await?;
-            if typed.trim() != before.name {
-                let allowed = vec![before.name];
-                return Err(ApiError::invalid("name", Rule::OneOf { allowed }));
-            }
-            fleet.remove(&permit, id).await?;
-            Ok(Done::Saved(Saved::ClusterRemoved, paths::clusters()))
-        }
+        "edit" => save(console, caller, id, form).await,
+        "remove" => remove(console, caller, id, form).await,
         "rotate" => {
             let new = credential(form);
             form.end()?;
             let permit = permit::<Manage>(caller).await?;
-            fleet.store_credential(&permit, id, new).await?;
-            here(Saved::CredentialStored)
+            console.fleet.store_credential(&permit, id, new).await?;
+            Ok(Done::Saved(Saved::CredentialStored, paths::cluster(id)))
+        }
+        _ => press(console, caller, id, name, form).await,
+    }
+}
+
+async fn save(
+    console: &Console,
+    caller: &Caller,
+    id: &str,
+    form: &mut Form,
+) -> Result<Done, ApiError> {
+    let (change, labels) = edit(form);
+    form.end()?;
+    let manage = permit::<Manage>(caller).await?;
+    let before = console.fleet.get(&permit::<View>(caller).await?, id).await?;
+    let change = with_labels(change, before.labels, labels);
+    console.fleet.change(&manage, id, change).await?;
+    Ok(Done::Saved(Saved::ClusterChanged, paths::cluster(id)))
+}
+
+/// Its name is typed again, to be sure.
+async fn remove(
+    console: &Console,
+    caller: &Caller,
+    id: &str,
+    form: &mut Form,
+) -> Result<Done, ApiError> {
+    let typed = form.required("name");
+    form.end()?;
+    let manage = permit::<Manage>(caller).await?;
+    let before = console.fleet.get(&permit::<View>(caller).await?, id).await?;
+    if typed.trim() != before.name {
+        return Err(ApiError::invalid("name", Rule::OneOf { allowed: vec![before.name] }));
+    }
+    console.fleet.remove(&manage, id).await?;
+    Ok(Done::Saved(Saved::ClusterRemoved, paths::clusters()))
+}
+
+/// A button without fields.
+async fn press(
+    console: &Console,
+    caller: &Caller,
+    id: &str,
+    name: &str,
+    form: &mut Form,
+) -> Result<Done, ApiError> {
+    form.end()?;
+    let permit = permit::<Manage>(caller).await?;
+    let saved = match name {
+        "validate" => {
+            console.fleet.validate(&permit, id).await?;
+            Saved::CredentialChecked
+        }
+        "forget" => {
+            console.fleet.remove_credential(&permit, id).await?;
+            Saved::CredentialRemoved
         }
         _ => {
-            form.end()?;
-            let permit = permit::<Manage>(caller).await?;
-            match name {
-                "validate" => {
-                    fleet.validate(&permit, id).await?;
-                    here(Saved::CredentialChecked)
-                }
-                "forget" => {
-                    fleet.remove_credential(&permit, id).await?;
-                    here(Saved::CredentialRemoved)
-                }
-                _ => {
-                    fleet.refresh(&permit, id).await?;
-                    here(Saved::ClusterDue)
-                }
-            }
+            console.fleet.refresh(&permit, id).await?;
+            Saved::ClusterDue
         }
-    }
+    };
+    Ok(Done::Saved(saved, paths::cluster(id)))
 }
 
 /// All that the form shows; an empty field is cleared. Labels are compared with those that stand.

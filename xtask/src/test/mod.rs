@@ -2,7 +2,7 @@
 //! others from running, so that one run tells all there is to repair. Each part is a module; none may depend on
 //! what another one left behind.
 
-mod browser;
+pub mod browser;
 mod budget;
 mod licences;
 mod lints;

@@ -21,7 +21,7 @@ use crate::{
     time::Micros,
     ui::{
         Alert, Card, Clockface, CopyId, Crumb, Moment, PageHead, PageTitle, SetTitle, StatusBadge,
-        Tone, failure::Failure, live::LiveSections, load,
+        Tone, failure::with_code, live::LiveSections, load,
     },
 };
 
@@ -38,7 +38,7 @@ pub fn ClusterPage() -> impl IntoView {
                 Suspend::new(async move {
                     match &*content.await {
                         Ok(content) => draw(content, &request),
-                        Err(error) => view! { <Failure error=error.clone() /> }.into_any(),
+                        Err(error) => super::failure(error),
                     }
                 })
             }}
@@ -110,13 +110,13 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
         {stray}
         <div class="cols">
             <div class="stack">
-                <section id=STANDING class="stack" data-topics=events::CLUSTERS>
+                <section id=STANDING data-topics=events::CLUSTERS>
                     {standing(cluster)}
-                    {health::card(cluster, history, &clock)}
-                    {upstreams::card(cluster)}
                 </section>
                 {goes_on}
-                <section id=CAPABILITIES data-topics=events::CLUSTERS>
+                <section id=HEALTH class="stack" data-topics=events::CLUSTERS>
+                    {health::card(cluster, history, &clock)}
+                    {upstreams::card(cluster)}
                     {capabilities(cluster, &clock)}
                 </section>
             </div>
@@ -133,13 +133,13 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
 
 const GOES_ON: &str = "goes-on";
 const BESIDE: &str = "watched";
-const STANDING: &str = "health";
-const CAPABILITIES: &str = "capabilities";
+const STANDING: &str = "standing";
+const HEALTH: &str = "health";
 
 /// The line to the news, which keeps the sections.
 fn live(is_watched: bool, id: &str) -> AnyView {
     let mut topics = vec![events::CLUSTERS.to_owned()];
-    let mut sections = vec![STANDING.to_owned(), CAPABILITIES.to_owned()];
+    let mut sections = vec![STANDING.to_owned(), HEALTH.to_owned()];
     if is_watched {
         topics.extend(overview::topics(id));
         sections.extend([BESIDE.to_owned(), GOES_ON.to_owned()]);
@@ -217,7 +217,7 @@ fn told(trouble: Trouble) -> AnyView {
     };
     view! {
         <Alert tone title=trouble.says()>
-            <p>{trouble.way_out()}</p>
+            <p>{with_code(trouble.way_out())}</p>
         </Alert>
     }
     .into_any()
@@ -241,8 +241,10 @@ fn capabilities(cluster: &Cluster, clock: &Clockface) -> AnyView {
         .map(|evidence| {
             let unread = (!evidence.readable)
                 .then(|| view! { <StatusBadge tone=Tone::Waiting word="not readable" /> " " });
+            let of = evidence.capability.replace('_', " ");
+            let of = of.strip_prefix("has ").map(str::to_owned).unwrap_or(of);
             view! {
-                <dt>{evidence.capability.replace('_', " ")}</dt>
+                <dt>{of}</dt>
                 <dd>{unread} {evidence.says.clone()}</dd>
             }
         })
@@ -372,7 +374,7 @@ fn checked(meta: &CredentialMeta, clock: &Clockface) -> AnyView {
         Some(_) => (Tone::Bad, says.replace('_', " ")),
     };
     let why = trouble
-        .map(|trouble| view! { <div class="why">{trouble.says()} " " {trouble.way_out()}</div> });
+        .map(|trouble| view! { <div class="why">{trouble.says()} " " {with_code(trouble.way_out())}</div> });
     view! {
         <StatusBadge tone word />
         " "

@@ -10,6 +10,7 @@ use crate::{
     ui::{
         Alert, Card, ConfirmForm, Tone,
         answer::set_status,
+        failure::with_code,
         inputs::{self, Typed},
     },
 };
@@ -35,7 +36,7 @@ pub fn stray(cluster: &Cluster, request: &PageRequest, manages: bool) -> Option<
     Some(
         view! {
             <Alert tone=Tone::Bad title="Not done">
-                <p>{sentence}</p>
+                <p>{with_code(&sentence)}</p>
             </Alert>
         }
         .into_any(),
@@ -55,16 +56,11 @@ pub fn refresh(cluster: &Cluster, manages: bool) -> AnyView {
     .into_any()
 }
 
+/// What can be done about what opens it: look at it, put another in its place, erase it.
 pub fn credential(cluster: &Cluster, request: &PageRequest) -> AnyView {
     let stored = cluster.credential.is_some();
-    let ask = if stored { "Rotate…" } else { "Store a credential…" };
-    let consequence = if stored {
-        "The new one is looked at first. Requests under way end with the old one; nothing is interrupted. Fill in one of these."
-    } else {
-        "It is looked at first; what the API server refuses is not stored. Fill in one of these."
-    };
     let action = paths::cluster(&cluster.id);
-    let validate = stored.then(|| {
+    let check = stored.then(|| {
         view! {
             <form method="post" action=action.clone()>
                 {inputs::hidden("do", "validate")}
@@ -72,32 +68,62 @@ pub fn credential(cluster: &Cluster, request: &PageRequest) -> AnyView {
             </form>
         }
     });
-    let forget = stored.then(|| {
-        view! {
-            <ConfirmForm
-                ask="Remove it…"
-                confirm="Remove the credential"
-                consequence="It is erased at once. The cluster is unknown until another one is stored."
-                action=action.clone()
-                danger=true
-                refused=typed(request, "forget").error()
-            >
-                {inputs::hidden("do", "forget")}
-            </ConfirmForm>
-        }
-    });
-    let rotate = typed(request, "rotate");
-    let fields = vec![
+    let forget = stored.then(|| forget(action.clone(), typed(request, "forget")));
+    view! { <div class="forms">{check} {store(stored, action, typed(request, "rotate"))} {forget}</div> }
+        .into_any()
+}
+
+fn forget(action: String, typed: Typed<'_>) -> AnyView {
+    view! {
+        <ConfirmForm
+            ask="Remove it…"
+            confirm="Remove the credential"
+            consequence="It is erased at once. The cluster is unknown until another one is stored."
+            action
+            danger=true
+            refused=typed.error()
+        >
+            {inputs::hidden("do", "forget")}
+        </ConfirmForm>
+    }
+    .into_any()
+}
+
+/// The first credential, or the next.
+fn store(again: bool, action: String, typed: Typed<'_>) -> AnyView {
+    let (ask, consequence) = if again {
+        (
+            "Rotate…",
+            "The new one is looked at first. Requests under way end with the old one; nothing is interrupted. Fill in one of these.",
+        )
+    } else {
+        (
+            "Store a credential…",
+            "It is looked at first; what the API server refuses is not stored. Fill in one of these.",
+        )
+    };
+    let ways = ways(typed);
+    view! {
+        <ConfirmForm ask confirm="Store it" consequence action refused=typed.error()>
+            {ways}
+        </ConfirmForm>
+    }
+    .into_any()
+}
+
+/// Each way to open it; one is filled in.
+fn ways(typed: Typed<'_>) -> Vec<AnyView> {
+    vec![
         inputs::hidden("do", "rotate"),
         secret("Token", "token", "Of a service account."),
         secret_lines("Kubeconfig", "kubeconfig", "6", "For this cluster's address."),
-        inputs::text("Context", "context", rotate.value("context"), None),
+        inputs::text("Context", "context", typed.value("context"), None),
         secret_lines("Client certificate", "client_certificate", "3", "PEM, with its key below."),
         secret_lines("Its key", "client_key", "3", "PEM."),
         inputs::text(
             "Secret",
             "service_account_token_secret_ref",
-            rotate.value("service_account_token_secret_ref"),
+            typed.value("service_account_token_secret_ref"),
             Some("namespace/name or namespace/name:key, read at use."),
         ),
         secret_lines(
@@ -106,23 +132,7 @@ pub fn credential(cluster: &Cluster, request: &PageRequest) -> AnyView {
             "3",
             "Only when it is another one: left empty, the one that is known counts on.",
         ),
-    ];
-    view! {
-        <div class="forms">
-            {validate}
-            <ConfirmForm
-                ask=ask
-                confirm="Store it"
-                consequence=consequence
-                action=action
-                refused=rotate.error()
-            >
-                {fields}
-            </ConfirmForm>
-            {forget}
-        </div>
-    }
-    .into_any()
+    ]
 }
 
 pub fn settings(cluster: &Cluster, request: &PageRequest) -> AnyView {
@@ -158,74 +168,81 @@ pub fn settings(cluster: &Cluster, request: &PageRequest) -> AnyView {
 }
 
 fn edit(cluster: &Cluster, request: &PageRequest) -> AnyView {
-    let edit = typed(request, "edit");
-    // Empty, too, when somebody emptied it and was refused over another field.
-    let value = |key: &str, now: Option<&str>| match edit.0 {
-        Some(_) => edit.value(key),
-        None => now.map(str::to_owned),
-    };
-    let labels: Vec<String> =
-        cluster.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let endpoints = &cluster.endpoints;
-    let chosen = |key: &str, now: &str| edit.value(key).unwrap_or_else(|| now.to_owned());
-    let typed_platform = cluster.registered_platform.or(cluster.platform);
-    let mut platforms = vec![(String::new(), "to be found out".to_owned())];
-    platforms.extend(pairs(PLATFORMS));
-    let address = (cluster.transport == Transport::Direct).then(|| {
-        inputs::text(
-            "API server",
-            "api_server_url",
-            value("api_server_url", Some(&cluster.api_server_url)),
-            Some("Changed only while no credential is stored."),
-        )
-    });
-    let kind = chosen("cluster_type", cluster.cluster_type.as_str());
-    let environment = chosen("environment", cluster.environment.as_str());
-    let platform = chosen("platform", typed_platform.map_or("", |platform| platform.as_str()));
-    let url = |label: &'static str, key: &'static str, now: &Option<String>, hint| {
-        inputs::text(label, key, value(key, now.as_deref()), hint)
-    };
-    let fields = vec![
-        inputs::hidden("do", "edit"),
-        inputs::hidden("version", cluster.version.to_string()),
-        url("Shown as", "display_name", &cluster.display_name, None),
-        inputs::text(
-            "External id",
-            "external_id",
-            value("external_id", Some(&cluster.external_id)),
-            None,
-        ),
-        address.unwrap_or_else(|| ().into_any()),
-        inputs::select("Type", "cluster_type", pairs(TYPES), Some(&kind)),
-        inputs::select("Environment", "environment", pairs(ENVIRONMENTS), Some(&environment)),
-        inputs::select("Platform", "platform", platforms, Some(&platform)),
-        url("Region", "region", &cluster.region, None),
-        inputs::text(
-            "Labels",
-            "labels",
-            value("labels", Some(&labels.join(", "))),
-            Some("team=payments, tier=1"),
-        ),
-        url(
-            "Prometheus",
-            "prometheus_url",
-            &endpoints.prometheus_url,
-            Some("http://prometheus.monitoring.svc:9090"),
-        ),
-        url("Tempo", "tempo_url", &endpoints.tempo_url, None),
-        url("Loki", "loki_url", &endpoints.loki_url, None),
-        url("Alertmanager", "alertmanager_url", &endpoints.alertmanager_url, None),
-    ];
+    let typed = typed(request, "edit");
+    let fields = (names(cluster, typed), kinds(cluster, typed), upstreams(cluster, typed));
+    let version = cluster.version.to_string();
     view! {
         <ConfirmForm
             ask="Edit…"
             confirm="Save"
             consequence="An empty field is cleared."
             action=paths::cluster(&cluster.id)
-            refused=edit.error()
+            refused=typed.error()
         >
+            {inputs::hidden("do", "edit")}
+            {inputs::hidden("version", version)}
             {fields}
         </ConfirmForm>
     }
     .into_any()
+}
+
+/// What a field shows: what stands, or what was typed; empty, too, when somebody emptied it and was refused over
+/// another field.
+fn value(typed: Typed<'_>, key: &str, now: Option<&str>) -> Option<String> {
+    match typed.0 {
+        Some(_) => typed.value(key),
+        None => now.map(str::to_owned),
+    }
+}
+
+/// What it is called, and where it is.
+fn names(cluster: &Cluster, typed: Typed<'_>) -> Vec<AnyView> {
+    let field = |label: &'static str, key: &'static str, now: Option<&str>, hint| {
+        inputs::text(label, key, value(typed, key, now), hint)
+    };
+    let labels: Vec<String> =
+        cluster.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mut fields = vec![
+        field("Shown as", "display_name", cluster.display_name.as_deref(), None),
+        field("External id", "external_id", Some(&cluster.external_id), None),
+    ];
+    if cluster.transport == Transport::Direct {
+        let hint = Some("Changed only while no credential is stored.");
+        fields.push(field("API server", "api_server_url", Some(&cluster.api_server_url), hint));
+    }
+    fields.push(field("Region", "region", cluster.region.as_deref(), None));
+    fields.push(field("Labels", "labels", Some(&labels.join(", ")), Some("team=payments, tier=1")));
+    fields
+}
+
+/// What it is chosen to be.
+fn kinds(cluster: &Cluster, typed: Typed<'_>) -> Vec<AnyView> {
+    let chosen = |key: &str, now: &str| typed.value(key).unwrap_or_else(|| now.to_owned());
+    let platform = cluster.registered_platform.or(cluster.platform);
+    let platform = chosen("platform", platform.map_or("", |platform| platform.as_str()));
+    let kind = chosen("cluster_type", cluster.cluster_type.as_str());
+    let environment = chosen("environment", cluster.environment.as_str());
+    let mut platforms = vec![(String::new(), "to be found out".to_owned())];
+    platforms.extend(pairs(PLATFORMS));
+    vec![
+        inputs::select("Type", "cluster_type", pairs(TYPES), Some(&kind)),
+        inputs::select("Environment", "environment", pairs(ENVIRONMENTS), Some(&environment)),
+        inputs::select("Platform", "platform", platforms, Some(&platform)),
+    ]
+}
+
+/// Where its numbers and logs are asked for.
+fn upstreams(cluster: &Cluster, typed: Typed<'_>) -> Vec<AnyView> {
+    let url = |label: &'static str, key: &'static str, now: &Option<String>, hint| {
+        inputs::text(label, key, value(typed, key, now.as_deref()), hint)
+    };
+    let at = &cluster.endpoints;
+    let hint = Some("http://prometheus.monitoring.svc:9090");
+    vec![
+        url("Prometheus", "prometheus_url", &at.prometheus_url, hint),
+        url("Tempo", "tempo_url", &at.tempo_url, None),
+        url("Loki", "loki_url", &at.loki_url, None),
+        url("Alertmanager", "alertmanager_url", &at.alertmanager_url, None),
+    ]
 }

@@ -279,12 +279,12 @@ fn row(cluster: &Cluster, clock: &Clockface) -> AnyView {
                 {other_name}
             </td>
             <td>{words::state_badge(status.state)} {why}</td>
-            <td class="num">{score}</td>
+            <td class="num" data-is="health">{score}</td>
             <td>{words::kind(cluster.cluster_type)}</td>
             <td>{words::environment(cluster.environment)}</td>
             <td>{platform} {version}</td>
             <td>{credential}</td>
-            <td class="num">{checked}</td>
+            <td class="num" data-is="looked at">{checked}</td>
         </tr>
     }
     .into_any()

@@ -18,7 +18,7 @@ use crate::{
     ui::{
         Alert, Crumb, PageHead, PageTitle, SetTitle, Tone,
         answer::set_status,
-        failure::Failure,
+        failure::{Failure, with_code},
         inputs::{self, Typed},
         load,
     },
@@ -54,7 +54,9 @@ const WAYS: &[(&str, &str, &str)] = &[
 #[component]
 pub fn NewClusterPage() -> impl IntoView {
     let Some(request) = PageRequest::from_context() else { return ().into_any() };
-    let draft = request.value("draft").map(str::to_owned);
+    // What has become of several is told once; their draft is gone by then.
+    let decided = request.posted.is_some();
+    let draft = request.value("draft").filter(|_| !decided).map(str::to_owned);
     let content = load(move || fetch(draft.clone()));
     view! {
         <SetTitle title=PageTitle::RegisterCluster />
@@ -159,10 +161,13 @@ pub(super) fn alert(refused: Option<&RefusedForm>) -> Option<AnyView> {
     refused.map(|refused| {
         set_status(refused.error.status());
         let sentence = refused.error.to_string();
+        // What comes later waits sealed, with its secrets.
+        let again = (refused.form == "check")
+            .then(|| view! { <p>"What is secret has to be given again."</p> });
         view! {
             <Alert tone=Tone::Bad title="Not done">
-                <p>{crate::ui::failure::with_code(&sentence)}</p>
-                <p>"What is secret has to be given again."</p>
+                <p>{with_code(&sentence)}</p>
+                {again}
             </Alert>
         }
         .into_any()
@@ -187,7 +192,7 @@ pub(super) fn secret_lines(
                 autocapitalize="none"
                 spellcheck="false"
             ></textarea>
-            <span class="faint">{hint}</span>
+            <span class="faint">{with_code(hint)}</span>
         </label>
     }
     .into_any()
@@ -199,7 +204,7 @@ pub(super) fn secret(label: &'static str, name: &'static str, hint: &'static str
         <label class="named">
             <span>{label}</span>
             <input class="field" type="password" name=name autocomplete="off" />
-            <span class="faint">{hint}</span>
+            <span class="faint">{with_code(hint)}</span>
         </label>
     }
     .into_any()
@@ -212,7 +217,7 @@ fn opening(by: &str, typed: Typed<'_>) -> AnyView {
                 "Kubeconfig",
                 "kubeconfig",
                 "10",
-                "As kubectl config view --raw --flatten prints it. Programs, files, proxies and unchecked certificates in it are refused.",
+                "As `kubectl config view --raw --flatten` prints it. Programs, files, proxies and unchecked certificates in it are refused.",
             )}
             {inputs::text(
                 "Context",

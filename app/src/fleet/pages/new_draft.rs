@@ -10,7 +10,7 @@ use crate::{
     },
     paths,
     request::PageRequest,
-    ui::{Alert, Card, Crumb, LogBlock, PageHead, StatusBadge, Tone, inputs},
+    ui::{Alert, Card, Crumb, LogBlock, PageHead, StatusBadge, Tone, failure::with_code, inputs},
 };
 
 pub fn draw(draft: &Draft, manifest: &str, request: &PageRequest, crumbs: Vec<Crumb>) -> AnyView {
@@ -37,32 +37,56 @@ pub fn draw(draft: &Draft, manifest: &str, request: &PageRequest, crumbs: Vec<Cr
 }
 
 fn choose(draft: &Draft, contexts: &[ContextRow]) -> AnyView {
-    let usable = contexts.iter().filter(|context| context.refused.is_none()).count();
-    let one = contexts
-        .iter()
-        .map(|context| {
-            let refused = context.refused.clone();
-            let (disabled, checked) = (refused.is_some(), context.is_current && refused.is_none());
-            let server = context.server.clone().unwrap_or_default();
-            view! {
-                <li>
-                    <label>
-                        <input
-                            type="radio"
-                            name="context"
-                            value=context.name.clone()
-                            disabled=disabled
-                            checked=checked
-                        />
-                        <b>{context.name.clone()}</b>
-                        <span class="dim">{server}</span>
-                    </label>
-                    {refused.map(|why| view! { <div class="why">{why}</div> })}
-                </li>
-            }
-        })
-        .collect_view();
-    let many = contexts.iter().filter(|context| context.refused.is_none()).map(|context| {
+    let usable: Vec<&ContextRow> =
+        contexts.iter().filter(|context| context.refused.is_none()).collect();
+    let rows = contexts.iter().map(context).collect_view();
+    let (action, id) = (paths::cluster_draft(&draft.id), draft.id.clone());
+    let take = (usable.len() > 1).then(|| several(draft, &usable));
+    // Where none can be used, there is nothing to look at.
+    let look =
+        (!usable.is_empty()).then(|| view! { <button class="btn primary">"Look at it"</button> });
+    view! {
+        <Card title="Which context?">
+            <form method="post" action=action class="stack">
+                {inputs::hidden("do", "choose")}
+                {inputs::hidden("draft", id)}
+                <ul class="plain stack tight contexts">{rows}</ul>
+                <div>{look}</div>
+            </form>
+        </Card>
+        <div class="actions">{take} {discard(draft)}</div>
+    }
+    .into_any()
+}
+
+/// One of the file, with the reason where it cannot be used.
+fn context(context: &ContextRow) -> AnyView {
+    let refused = context.refused.clone();
+    let (disabled, checked) = (refused.is_some(), context.is_current && refused.is_none());
+    let server = context.server.clone().unwrap_or_default();
+    view! {
+        <li>
+            <label>
+                <input
+                    type="radio"
+                    name="context"
+                    value=context.name.clone()
+                    disabled=disabled
+                    checked=checked
+                    required
+                />
+                <b>{context.name.clone()}</b>
+                <span class="dim">{server}</span>
+            </label>
+            {refused.map(|why| view! { <div class="why">{with_code(&why)}</div> })}
+        </li>
+    }
+    .into_any()
+}
+
+/// Many of the file at once.
+fn several(draft: &Draft, usable: &[&ContextRow]) -> AnyView {
+    let rows = usable.iter().map(|context| {
         view! {
             <li>
                 <label>
@@ -72,37 +96,20 @@ fn choose(draft: &Draft, contexts: &[ContextRow]) -> AnyView {
             </li>
         }
     });
-    let many = many.collect_view();
-    let take = (usable > 1).then(|| {
-        view! {
-            <details class="confirm">
-                <summary class="btn">"Take over several…"</summary>
-                <form method="post" action=paths::cluster_draft(&draft.id) class="card body">
-                    <p>
-                        "Each becomes a cluster named after its context. Each is looked at; what its API server refuses is not registered."
-                    </p>
-                    {inputs::hidden("do", "import")}
-                    {inputs::hidden("draft", draft.id.clone())}
-                    <ul class="plain stack tight">{many}</ul>
-                    <button class="btn primary">"Register them"</button>
-                </form>
-            </details>
-        }
-    });
-    let (action, id, away) = (paths::cluster_draft(&draft.id), draft.id.clone(), discard(draft));
+    let rows = rows.collect_view();
     view! {
-        <Card title="Which context?">
-            <form method="post" action=action class="stack">
-                {inputs::hidden("do", "choose")}
-                {inputs::hidden("draft", id)}
-                <ul class="plain stack tight contexts">{one}</ul>
-                <div>
-                    <button class="btn primary">"Look at it"</button>
-                </div>
+        <details class="confirm">
+            <summary class="btn">"Take over several…"</summary>
+            <form method="post" action=paths::cluster_draft(&draft.id) class="card body">
+                <p>
+                    "Each becomes a cluster named after its context. Each is looked at; what its API server refuses is not registered."
+                </p>
+                {inputs::hidden("do", "import")}
+                {inputs::hidden("draft", draft.id.clone())}
+                <ul class="plain stack tight">{rows}</ul>
+                <button class="btn primary">"Register them"</button>
             </form>
-        </Card>
-        {take}
-        {away}
+        </details>
     }
     .into_any()
 }
@@ -123,8 +130,10 @@ pub fn findings(preflight: &Preflight) -> AnyView {
         .iter()
         .map(|check| {
             let (tone, word) = tone(check.verdict);
-            let way_out =
-                check.way_out.clone().map(|way_out| view! { <div class="why">{way_out}</div> });
+            let way_out = check
+                .way_out
+                .as_deref()
+                .map(|way| view! { <div class="why">{with_code(way)}</div> });
             view! {
                 <dt>{check.label.clone()}</dt>
                 <dd>
@@ -259,8 +268,9 @@ pub fn what_to_grant(manifest: &str) -> AnyView {
             <summary class="btn">"The least that the console needs…"</summary>
             <div class="card body">
                 <p>
-                    "Apply this with `kubectl apply -f -`, and use a token of its service account. It grants reading; no secrets, nothing by `*`. "
-                    <code>"quarterdeck rbac"</code> " prints it too."
+                    {with_code(
+                        "Apply this with `kubectl apply -f -`, and use a token of its service account. It grants reading; no secrets, nothing by `*`. `quarterdeck rbac` prints it too.",
+                    )}
                 </p>
                 <LogBlock label="Manifest" text=manifest.to_owned() />
             </div>

@@ -155,6 +155,8 @@ impl<'a> Control<'a> {
         let label = self.filter.label;
         let mut chosen = choices.iter().filter(|c| self.values.contains(&c.value.as_str()));
         match (chosen.next(), chosen.count()) {
+            // An abbreviation keeps its capitals.
+            (None, _) if !label.chars().any(char::is_lowercase) => format!("Any {label}"),
             (None, _) => format!("Any {}", label.to_lowercase()),
             (Some(one), 0) => format!("{label}: {}", one.label),
             (Some(_), more) => format!("{label}: {} chosen", more + 1),

@@ -73,7 +73,7 @@ pub fn row(event: &EventRow, cluster: &str, clock: &Clockface) -> AnyView {
                 <StatusBadge tone word=reason />
                 <div class="why">{message}</div>
             </td>
-            <td class="num">{count}</td>
+            <td class="num" data-is="times">{count}</td>
             <td class="num">{last}</td>
         </tr>
     }

@@ -11,6 +11,7 @@ use crate::{
     error::ApiError,
     fleet::{
         View,
+        pages::failure,
         watched::{Kind, Listed, Watched, topic},
     },
     identity::{Permit, enter},
@@ -20,7 +21,6 @@ use crate::{
     ui::{
         Clockface, Column, Crumb, PageHead, PageTitle, SetTitle, Table,
         answer::see_other,
-        failure::Failure,
         filters::Suggestions,
         listing::{Asked, Listing},
         live::LiveSections,
@@ -142,7 +142,7 @@ pub fn page<R: Row>() -> AnyView {
                                 .into_any()
                         }
                         (Ok(_), Asked::Elsewhere(_)) => ().into_any(),
-                        (Err(error), _) => view! { <Failure error=error.clone() /> }.into_any(),
+                        (Err(error), _) => failure(error),
                     }
                 })
             }}

@@ -86,10 +86,10 @@ impl Row for NodeRow {
                     {cordoned}
                 </td>
                 <td>{version}</td>
-                <td class="num">{gpus}</td>
-                <td class="num">{cpu}</td>
-                <td class="num">{memory}</td>
-                <td class="num">{pods}</td>
+                <td class="num" data-is="GPUs">{gpus}</td>
+                <td class="num" data-is="CPU">{cpu}</td>
+                <td class="num" data-is="memory">{memory}</td>
+                <td class="num" data-is="pods">{pods}</td>
                 <td class="num">{since}</td>
             </tr>
         }

@@ -217,8 +217,10 @@ fn watch(status: &WatchStatus, clock: &Clockface) -> AnyView {
     };
     let heard = match (status.state, status.heard_at) {
         (WatchState::Refused | WatchState::NotServed, _) | (_, None) => String::new(),
-        (_, Some(at)) => {
-            format!(" {}, heard {}", grouped(status.objects.cast_signed()), clock.relative(at))
+        (state, Some(at)) => {
+            let heard = if state == WatchState::Live { "" } else { "heard " };
+            let objects = grouped(status.objects.cast_signed());
+            format!(" {objects}, {heard}{}", clock.relative(at))
         }
     };
     let why = status.reason.map(|reason| view! { <div class="why">{reason.says()}</div> });

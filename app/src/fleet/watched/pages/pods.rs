@@ -78,8 +78,8 @@ impl Row for PodRow {
                 <td>
                     <StatusBadge tone word />
                 </td>
-                <td class="num">{ready}</td>
-                <td class="num">{restarts}</td>
+                <td class="num" data-is="ready">{ready}</td>
+                <td class="num" data-is="restarts">{restarts}</td>
                 <td>{node}</td>
                 <td class="num">{created}</td>
             </tr>

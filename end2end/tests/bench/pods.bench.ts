@@ -1,0 +1,140 @@
+// How soon the first row of a list of 10 000 pods is painted, and what it takes to get there: the console just started and
+// without a watch (cold), with a watch (warm), and for somebody who was there before (again). It asserts that the list is
+// what it should be, and no time: a number is for people to judge.
+import { type Browser, type BrowserContext, expect, test } from '@playwright/test';
+import { Console, until } from '../support/console.ts';
+import { Practice, missing, register } from '../support/fleet.ts';
+
+const PODS = 10_000;
+const COLD = 10;
+const WARM = 20;
+
+/** One look at the list. */
+interface Visit {
+  /** Milliseconds from the click. */
+  firstByte: number;
+  firstRow: number;
+  /** Bytes over the wire: until the row was there, and until nothing more came. */
+  untilRow: number;
+  inAll: number;
+}
+
+test('the first row of 10 000 pods', async ({ browser }) => {
+  test.skip(missing !== '', missing);
+  const practice = await Practice.ready();
+  await many(practice);
+  const own = await Console.start('--log-level=error');
+  try {
+    const credentials = { auth_type: 'KUBECONFIG', kubeconfig: practice.kubeconfig() };
+    const id = await register(own, { name: 'crowded', api_server_url: practice.url, credentials });
+    const url = `${own.url}/clusters/${id}/pods`;
+    const [cold, warm, again]: Visit[][] = [[], [], []];
+    for (let round = 0; round < COLD; round += 1) {
+      await own.restart();
+      cold.push(await asStranger(browser, own, (context) => visit(context, url)));
+    }
+    for (let round = 0; round < WARM; round += 1) {
+      warm.push(await asStranger(browser, own, (context) => visit(context, url)));
+    }
+    await asStranger(browser, own, async (context) => {
+      await visit(context, url);
+      for (let round = 0; round < WARM; round += 1) again.push(await visit(context, url));
+    });
+    await expectAll(browser, own, url);
+    console.log(`\n${PODS} pods of one cluster, ${process.env.QUARTERDECK_BIN}`);
+    console.log(line(['', 'first byte', 'first row', 'slowest', 'bytes to the row', 'bytes in all']));
+    for (const [name, visits] of Object.entries({ cold, warm, again })) console.log(line([name, ...figures(visits)]));
+  } finally {
+    await own.stop();
+  }
+});
+
+/** Fills the cluster with pods that run and stay. */
+async function many(practice: Practice): Promise<void> {
+  await practice.scene('churn', false, ['--pods', String(PODS), '--rate', '0']);
+  const path = '/api/v1/namespaces/churn/pods?limit=1';
+  const run = async (): Promise<boolean> => {
+    const all = await practice.ask<List>('GET', path);
+    if (all.items.length + (all.metadata.remainingItemCount ?? 0) < PODS) return false;
+    const others = await practice.ask<List>('GET', `${path}&fieldSelector=status.phase%21%3DRunning`);
+    return others.items.length === 0;
+  };
+  await until(`${PODS} pods run`, run, 900);
+}
+
+interface List {
+  items: object[];
+  metadata: { remainingItemCount?: number };
+}
+
+async function asStranger<T>(browser: Browser, own: Console, look: (context: BrowserContext) => Promise<T>): Promise<T> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  try {
+    await own.enter(context);
+    return await look(context);
+  } finally {
+    await context.close();
+  }
+}
+
+async function visit(context: BrowserContext, url: string): Promise<Visit> {
+  const page = await context.newPage();
+  const wire = await context.newCDPSession(page);
+  await wire.send('Network.enable');
+  let inAll = 0;
+  wire.on('Network.loadingFinished', ({ encodedDataLength }) => (inAll += encodedDataLength));
+  await page.addInitScript(() => {
+    const seen = new MutationObserver(() => {
+      if (!document.querySelector('#rows tbody tr')) return;
+      seen.disconnect();
+      // Behind the frame that paints it.
+      requestAnimationFrame(() => setTimeout(() => Object.assign(window, { firstRow: performance.now() })));
+    });
+    seen.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(url);
+  await page.waitForFunction('window.firstRow !== undefined');
+  // The scripts have come when their island says so.
+  await page.locator('.live').getByText('live').waitFor();
+  const told = (await page.evaluate(() => {
+    const { firstRow } = window as unknown as { firstRow: number };
+    const [page] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    const others = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+    const before = [page, ...others].filter((one) => one.responseEnd > 0 && one.responseEnd <= firstRow);
+    const untilRow = before.reduce((sum, one) => sum + one.transferSize, 0);
+    return { firstByte: page.responseStart, firstRow, untilRow };
+  })) as Omit<Visit, 'inAll'>;
+  await page.close();
+  return { ...told, inAll };
+}
+
+/** It was the list of them all. */
+async function expectAll(browser: Browser, own: Console, url: string): Promise<void> {
+  await asStranger(browser, own, async (context) => {
+    const page = await context.newPage();
+    await page.goto(`${url}?namespace=churn`);
+    await expect(page.locator('.lede')).toContainText('10,000');
+    await expect(page.locator('#rows tbody tr')).toHaveCount(20);
+  });
+}
+
+function figures(visits: Visit[]): string[] {
+  const middle = (of: (visit: Visit) => number) => {
+    const sorted = visits.map(of).sort((one, other) => one - other);
+    return sorted[Math.floor(sorted.length / 2)];
+  };
+  const slowest = Math.max(...visits.map((visit) => visit.firstRow));
+  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  const kb = (value: number) => `${(value / 1000).toFixed(1)} kB`;
+  return [
+    ms(middle((visit) => visit.firstByte)),
+    ms(middle((visit) => visit.firstRow)),
+    ms(slowest),
+    kb(middle((visit) => visit.untilRow)),
+    kb(middle((visit) => visit.inAll)),
+  ];
+}
+
+function line(cells: string[]): string {
+  return cells.map((cell, at) => (at === 0 ? cell.padEnd(8) : cell.padStart(18))).join('');
+}
