@@ -159,6 +159,11 @@ pub fn stuck() -> String {
     under(route::STUCK)
 }
 
+/// Those of one target, found by its name.
+pub fn runs_on(target: &str) -> String {
+    format!("{}?q={}", runs(), crate::list::percent(target))
+}
+
 pub fn run(id: i64) -> String {
     under(&route::RUN.replace("{id}", &id.to_string()))
 }

@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 use server::store::testing::eventually;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -42,7 +43,8 @@ async fn a_line_has_watched_what_its_page_shows() {
     let (ours, hidden) = (&made[0], &made[1]);
     let stop = CancellationToken::new();
     let watches = kit.console.watches.clone();
-    tokio::spawn({
+    let mut beside = JoinSet::new();
+    beside.spawn({
         let stop = stop.clone();
         async move { watches.run(stop).await }
     });
@@ -69,4 +71,6 @@ async fn a_line_has_watched_what_its_page_shows() {
         assert_eq!(listen(&kit, &admin, bad).await, 422, "{bad}");
     }
     stop.cancel();
+    let ended = beside.join_next().await.expect("a task").expect("no panic");
+    ended.expect("it ends in peace");
 }

@@ -122,7 +122,7 @@ fn draw(content: &Content, request: &PageRequest) -> AnyView {
             </div>
             <aside class="stack">
                 {beside}
-                {facts(cluster, &clock)}
+                {facts(cluster, request, &clock)}
                 {credential(cluster, request, &clock, manages)}
                 {changes}
             </aside>
@@ -271,7 +271,7 @@ fn moment(at: Micros, clock: &Clockface) -> AnyView {
     view! { <Moment at clock=clock.clone() /> }.into_any()
 }
 
-fn facts(cluster: &Cluster, clock: &Clockface) -> AnyView {
+fn facts(cluster: &Cluster, request: &PageRequest, clock: &Clockface) -> AnyView {
     let unknown = || "not known".to_owned();
     let platform = match (cluster.platform, cluster.registered_platform) {
         (Some(found), Some(typed)) => {
@@ -310,6 +310,10 @@ fn facts(cluster: &Cluster, clock: &Clockface) -> AnyView {
     if !cluster.labels.is_empty() {
         let label = |(key, value)| view! { <code>{format!("{key}={value}")}</code> " " };
         lines.push(fact("Labels", cluster.labels.iter().map(label).collect_view()));
+    }
+    if request.caller.as_ref().is_some_and(|caller| caller.may(Capability::OperationsView)) {
+        let href = paths::runs_on(&format!("cluster:{}", cluster.id));
+        lines.push(fact("Operations", view! { <a href=href>"What was done with it"</a> }));
     }
     view! {
         <Card title="Facts">

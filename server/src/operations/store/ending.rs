@@ -125,17 +125,19 @@ async fn supersede(tx: &mut Tx, run: &Ended) -> Result<(), StoreError> {
     let superseded = || {
         Sql::new("UPDATE operation_runs SET open_work = 0, superseded_by_run_id = ")
             .arg(run.id)
-            .push(" WHERE outcome = 'failed' AND superseded_by_run_id IS NULL AND id < ")
+            .push(" WHERE superseded_by_run_id IS NULL AND id < ")
             .arg(run.id)
     };
     if run.is_retry {
-        tx.execute(in_chain(superseded(), run)).await?;
+        let failed = superseded().push(" AND outcome = 'failed'");
+        tx.execute(in_chain(failed, run)).await?;
     }
+    // What is open is little, and is looked through as it is: no index on anything else may be thought better.
     if let Some(schedule) = &run.schedule {
         let sql = superseded()
             .push(" AND open_work = 1 AND initiator_kind = 'schedule' AND initiator_id = ")
             .arg(schedule)
-            .push(" AND type = ")
+            .push(" AND type || '' = ")
             .arg(&run.kind);
         tx.execute(sql).await?;
     }
@@ -143,7 +145,7 @@ async fn supersede(tx: &mut Tx, run: &Ended) -> Result<(), StoreError> {
         let sql = superseded()
             .push(" AND open_work = 1 AND initiator_kind = 'system' AND target = ")
             .arg(target)
-            .push(" AND type = ")
+            .push(" AND type || '' = ")
             .arg(&run.kind);
         tx.execute(sql).await?;
     }

@@ -20,15 +20,21 @@ fn queues(row: &Row) -> Result<Vec<String>, StoreError> {
         .map_err(|error| StoreError::Column { column, reason: format!("is no list: {error}") })
 }
 
+/// Of the newest runs of a type, so many are looked at for successes.
+const LOOKED: i64 = 1_000;
+
 /// What the newest successes of a type took.
 pub async fn successes(db: &Db, kind: &str, most: usize) -> Result<Vec<i64>, StoreError> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
+    // By the type first: of a type that never succeeds, all successes of the others would be read.
     let sql = Sql::new(
-        "SELECT completed_at - started_at AS took FROM operation_runs \
-         WHERE outcome = 'succeeded' AND started_at IS NOT NULL AND type = ",
+        "SELECT took FROM (SELECT id, outcome, completed_at - started_at AS took FROM operation_runs \
+         WHERE type = ",
     )
     .arg(kind)
     .push(" ORDER BY id DESC LIMIT ")
+    .arg(LOOKED)
+    .push(") newest WHERE outcome = 'succeeded' AND took IS NOT NULL ORDER BY id DESC LIMIT ")
     .arg(most);
     db.fetch_all(sql).await?.iter().map(|row| row.i64("took")).collect()
 }
