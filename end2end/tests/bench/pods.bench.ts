@@ -91,18 +91,20 @@ async function tab(context: BrowserContext): Promise<(url: string) => Promise<Vi
   let inAll = 0;
   wire.on('Network.loadingFinished', ({ encodedDataLength }) => (inAll += encodedDataLength));
   await page.addInitScript(() => {
-    const seen = new MutationObserver(() => {
-      if (!document.querySelector('#rows tbody tr')) return;
-      seen.disconnect();
-      // Behind the frame that paints it.
-      requestAnimationFrame(() => setTimeout(() => Object.assign(window, { firstRow: performance.now() })));
+    const firstRow = new Promise<number>((resolve) => {
+      const seen = new MutationObserver(() => {
+        if (!document.querySelector('#rows tbody tr')) return;
+        seen.disconnect();
+        // Behind the frame that paints it.
+        requestAnimationFrame(() => setTimeout(() => resolve(performance.now())));
+      });
+      seen.observe(document, { childList: true, subtree: true });
     });
-    seen.observe(document, { childList: true, subtree: true });
+    Object.assign(window, { firstRow });
   });
   return async (url) => {
     inAll = 0;
     await page.goto(url);
-    await page.waitForFunction('window.firstRow !== undefined');
     // All has come when the island that needs the most of it says so.
     await page.locator('.live').getByText('live').waitFor();
     return { ...(await told(page)), inAll };
@@ -110,8 +112,8 @@ async function tab(context: BrowserContext): Promise<(url: string) => Promise<Vi
 }
 
 function told(page: Page): Promise<Omit<Visit, 'inAll'>> {
-  return page.evaluate(() => {
-    const { firstRow } = window as unknown as { firstRow: number };
+  return page.evaluate(async () => {
+    const firstRow = await (window as unknown as { firstRow: Promise<number> }).firstRow;
     const [document] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
     const others = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
     const before = [document, ...others].filter((one) => one.responseEnd > 0 && one.responseEnd <= firstRow);
