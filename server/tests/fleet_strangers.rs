@@ -263,9 +263,9 @@ async fn on_the_page(kit: &Kit, authority: &Authority, stranger: &Stranger) {
     assert!(!text.contains("a-token"), "{name}");
 }
 
-/// Without what markup makes of quotes.
+/// Without what markup makes of quotes, and with what is set as code between backticks again.
 fn plain(html: &str) -> String {
-    let mut text = html.to_owned();
+    let mut text = html.replace("<!>", "").replace("<code>", "`").replace("</code>", "`");
     for (written, meant) in [
         ("&quot;", "\""),
         ("&#x27;", "'"),

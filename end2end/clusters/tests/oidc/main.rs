@@ -17,7 +17,7 @@ use app::{
     },
     identity::{Caller, CallerKind, Capability, Gate, Permit, Reach, model::Secret, permit},
 };
-use cluster_proof::{Practice, start_with};
+use cluster_proof::{Practice, eventually, start_with};
 use futures::future::join_all;
 use idp_kit::{Idp, Realm};
 use k8s_openapi::api::core::v1::Node;
@@ -84,6 +84,18 @@ fn grants() -> Vec<Value> {
             { "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "idp:ops-admins" },
             { "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "idp:quarterdeck" },
         ],
+    }));
+    let role =
+        json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "upstreams" });
+    documents.push(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": { "name": "upstreams", "namespace": "agents" },
+        "rules": [{ "apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"] }],
+    }));
+    documents.push(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "upstreams", "namespace": "agents" }, "roleRef": role,
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "idp:quarterdeck" }],
     }));
     documents
 }
@@ -176,6 +188,21 @@ async fn a_clients_own_credentials_open_it(stand: &Stand) {
     let made = stand.service.register(&permit, &draft).await.expect("a cluster");
     let id = Uuid::parse_str(&made.id).expect("an id");
     assert_eq!(nodes(&stand.service.clients, id).await, Ok(2));
+    what_says_who_asks_does_not_go_through_the_proxy(stand, id).await;
+}
+
+/// A token for an upstream behind the service proxy would never arrive, as the look at a cluster says.
+async fn what_says_who_asks_does_not_go_through_the_proxy(stand: &Stand, id: Uuid) {
+    let client = stand.service.clients.of(id, Purpose::Probe).await.expect("a client");
+    let heard = eventually("somebody stands behind the service", async || {
+        let path = "/api/v1/namespaces/agents/services/echo:http/proxy/-/ready";
+        let request = http::Request::get(path).body(Vec::new()).expect("a request");
+        client.client.request::<Value>(request).await.ok()
+    })
+    .await;
+    let headers = heard["headers"].as_object().expect("headers");
+    assert_eq!(heard["path"], "/-/ready");
+    assert!(headers.keys().all(|name| !name.eq_ignore_ascii_case("authorization")), "{heard}");
 }
 
 /// Its tokens live eight seconds: they are renewed while several consoles read, and each refresh token is spent once.
