@@ -229,6 +229,8 @@ async fn register(db: &Db, count: usize, kind: ClusterType) -> Vec<String> {
             opens: true,
         };
         assert!(fleet_store::insert(&mut tx, &row).await.expect("inserted"));
+        // No run follows here that would ask first.
+        fleet_store::make_due(&mut tx, &id).await.expect("due");
         ids.push(id);
     }
     tx.commit(Vec::new()).await.expect("committed");

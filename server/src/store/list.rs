@@ -63,8 +63,8 @@ pub struct Implied {
 const LOOK: Duration = Duration::from_millis(100);
 /// Ids that a count looks at, beyond the page, where no index counts.
 const COUNT_LOOK: i64 = 50_000;
-/// The same for words, which are looked for in the rows themselves.
-const COUNT_WORDS: i64 = 10_000;
+/// The same for words, which are looked for in the rows themselves: an index of words would bring all that have them.
+const COUNT_WORDS: i64 = SLICE;
 /// A filter with so few rows leads: the others are checked in them.
 const LEADER_MAX: i64 = 10_000;
 /// A row looked up by an index costs as much as so many read on in the narrow one.
