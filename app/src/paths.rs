@@ -362,7 +362,8 @@ pub fn events_stream() -> String {
 
 /// The same for a page of what is watched in a cluster: whichever process has the line watches what the page shows.
 pub fn events_stream_watching(topics: &[String]) -> String {
-    let watched = topics.iter().filter(|topic| crate::fleet::watched::of_topic(topic).is_some());
+    // As the fleet spells them.
+    let watched = topics.iter().filter(|topic| topic.starts_with("cluster:"));
     let pairs: Vec<String> =
         watched.map(|topic| format!("watch={}", crate::list::percent(topic))).collect();
     if pairs.is_empty() {
