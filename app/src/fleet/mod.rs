@@ -19,6 +19,7 @@ pub mod registration;
 #[cfg(feature = "ssr")]
 mod service;
 pub mod trouble;
+#[cfg(feature = "ssr")]
 mod typed;
 #[cfg(feature = "ssr")]
 pub mod upstreams;
