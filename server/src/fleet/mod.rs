@@ -23,6 +23,7 @@ pub mod operations;
 pub mod preflight;
 pub mod probes;
 pub mod rbac;
+mod refusals;
 mod registration;
 mod registry;
 mod rotation;

@@ -22,7 +22,7 @@ use super::{
     kubeconfig::{Context, File},
     preflight::{self, Known},
     rbac,
-    registry::{for_this_server, may_use_own, refuse_what_opens_nothing},
+    refusals::{for_this_server, may_use_own, refuse_what_opens_nothing},
     rotation::verdict,
     store::{drafts, refused},
 };

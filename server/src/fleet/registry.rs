@@ -24,6 +24,7 @@ use super::{
     FleetService,
     credentials::{self, Prepared},
     operations::register,
+    refusals::{for_this_server, may_use_own, refuse_what_opens_nothing},
     store::{self, NewRow, refused},
 };
 use crate::{
@@ -373,38 +374,6 @@ async fn typed_settings(tx: &mut Tx, cluster: &Cluster) -> Result<Settings, ApiE
         platform_version: row.opt_text("platform_version").map_err(refused)?,
         ..settings(cluster)
     })
-}
-
-/// The console's own identity, and secrets that it may read, belong to no workspace: who names one needs the right on
-/// everything, or could have a token of somebody else's sent to a server of theirs.
-pub(super) async fn may_use_own(
-    permit: &Permit<Manage>,
-    transport: Transport,
-    given: Option<&NewCredential>,
-) -> Result<(), ApiError> {
-    let refers = given.is_some_and(|given| {
-        given.service_account_token_secret_ref.is_some()
-            || given.prometheus_token_secret_ref.is_some()
-            || given.tempo_token_secret_ref.is_some()
-            || given.loki_token_secret_ref.is_some()
-    });
-    if refers || transport == Transport::InCluster { permit.everywhere().await } else { Ok(()) }
-}
-
-/// A kubeconfig names its server; one for another cluster would be sent to this one.
-pub(super) fn for_this_server(prepared: &Prepared, url: &str) -> Result<(), ApiError> {
-    match &prepared.server {
-        Some(server) if server != url => Err(ApiError::invalid("kubeconfig", Rule::OtherServer)),
-        _ => Ok(()),
-    }
-}
-
-/// What the API server itself does not take is not stored: nothing would come of it but a cluster that fails.
-pub(super) fn refuse_what_opens_nothing(preflight: &Preflight) -> Result<(), ApiError> {
-    match preflight.trouble {
-        Some(trouble) if trouble.is_refusal() => Err(ApiError::Cluster(trouble)),
-        _ => Ok(()),
-    }
 }
 
 /// Names of the fields that differ.

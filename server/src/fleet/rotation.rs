@@ -21,7 +21,8 @@ use super::{
     credentials::{self, Prepared, Upstream},
     operations::rotate,
     preflight::{self, Known},
-    registry::{audit, for_this_server, may_use_own, refuse_what_opens_nothing, tell, uuid},
+    refusals::{for_this_server, may_use_own, refuse_what_opens_nothing},
+    registry::{audit, tell, uuid},
     store::{
         self,
         credentials::{NewStored, Part, SEALED},
