@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     invariants,
     kit::{Effects, Kit, request},
-    trial::START,
+    trial::{START, on_schedule_through_every_fault, through_every_fault},
 };
 
 const HOUR: i64 = 3_600 * Micros::SECOND;
@@ -332,4 +332,51 @@ async fn schedules_go_on_in_step_with_a_clock_that_was_set() {
         assert_eq!(runs("test.full").await, 1, "the day has had its run");
         invariants::hold_to_the_end(&kit.db, "in the end").await;
     }
+}
+
+/// The clock jumps while the store fails, loses an answer or is late, at each statement.
+#[tokio::test]
+async fn a_jump_amid_troubles_loses_no_run_and_repeats_no_step() {
+    for by in [HOUR, -HOUR] {
+        through_every_fault(20, async |trial| {
+            trial.close_the_gate();
+            let run = trial.kit.start("test.gated").await;
+            trial
+                .at_the_gate(run.id, async |_| {
+                    trial.hand.jump(by);
+                    let _ = trial.faulty.service.timer().tick().await;
+                    trial.kit.effects.gate.add_permits(1);
+                })
+                .await;
+            // For the next worker, where a jump ahead took the run from the first.
+            trial.kit.effects.gate.add_permits(1);
+            trial.recover(run.id).await;
+            trial.ended(run.id, Outcome::Succeeded, &["first", "last"]).await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_keeps_step_with_a_jump_amid_troubles() {
+    on_schedule_through_every_fault(5, async |trial| {
+        let runs = || trial.kit.count(Sql::new("SELECT COUNT(*) AS n FROM operation_runs"));
+        let look = async || {
+            let _ = trial.faulty.service.timer().tick().await;
+            trial.kit.service.timer().tick().await.expect("looks");
+            // A tick is left out while the last one's run has not ended.
+            trial.kit.work_all("w").await.expect("works");
+        };
+        trial.kit.service.timer().tick().await.expect("looks");
+        let before = runs().await;
+        trial.hand.jump(HOUR);
+        look().await;
+        assert_eq!(runs().await, before + 1, "one for all left out: {}", trial.what());
+        trial.hand.jump(-HOUR);
+        look().await;
+        // A look that came late may have met the next one.
+        let more = runs().await - before - 1;
+        assert!((0..=i64::from(trial.is_late())).contains(&more), "{more} more: {}", trial.what());
+    })
+    .await;
 }
