@@ -142,9 +142,9 @@ fn from_postgres(error: Box<dyn DatabaseError>) -> StoreError {
         "53100" | "53200" => StoreError::Full(message),
         "25006" => StoreError::ReadOnly(message),
         "22021" | "22P05" => StoreError::NulInText,
-        "3D000" | "28000" | "28P01" | "53300" | "57P01" | "57P02" | "57P03" | "25P03" => {
-            StoreError::Connection(message)
-        }
+        // 55000: an administrator has closed this database to connections.
+        "3D000" | "28000" | "28P01" | "53300" | "55000" | "57P01" | "57P02" | "57P03" | "57P04"
+        | "25P03" => StoreError::Connection(message),
         code if code.starts_with("08") => StoreError::Connection(message),
         _ => StoreError::Other(sqlx::Error::Database(error)),
     }

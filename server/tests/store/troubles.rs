@@ -107,9 +107,14 @@ async fn a_full_or_closing_postgres_is_understood() {
     let full =
         raised("DO 'BEGIN RAISE EXCEPTION ''no room'' USING ERRCODE = ''53100''; END'").await;
     assert!(matches!(full, StoreError::Full(_)), "{full:?}");
-    let closing =
-        raised("DO 'BEGIN RAISE EXCEPTION ''going'' USING ERRCODE = ''57P01''; END'").await;
-    assert!(matches!(closing, StoreError::Connection(_)), "{closing:?}");
+    // Shut down, and closed to connections.
+    for sql in [
+        "DO 'BEGIN RAISE EXCEPTION ''going'' USING ERRCODE = ''57P01''; END'",
+        "DO 'BEGIN RAISE EXCEPTION ''closed'' USING ERRCODE = ''55000''; END'",
+    ] {
+        let closing = raised(sql).await;
+        assert!(matches!(closing, StoreError::Connection(_)), "{closing:?}");
+    }
     assert_eq!(names(&engine.db).await, ["platform"]);
 }
 
