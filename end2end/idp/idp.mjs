@@ -7,7 +7,7 @@
 //
 //   POST /control/realms/NAME           makes it: { client, people, faults, ttl, refresh, tls, alg } → { issuer }
 //   PATCH /control/realms/NAME          changes people (merged), faults (replaced), ttl, refresh
-//   GET /control/realms/NAME            calls per leg, and every token it gave (for leak searches)
+//   GET /control/realms/NAME            calls per leg, every token it gave (for leak searches), what clients asked for
 //   POST /control/realms/NAME/rotate    a new signing key; { keep: true } publishes the old one too
 //   POST /control/realms/NAME/logout-token   a signed logout token for the back channel
 //   POST /control/realms/NAME/refresh-token  a refresh token of { person }, as if that one had signed in
@@ -46,7 +46,7 @@ async function control(request, response, [name, verb]) {
   const realm = realms.get(name);
   if (request.method === 'POST' && !verb) return answer(response, 201, await make(name, wishes));
   if (!realm) return answer(response, 404, { error: `no realm ${name}` });
-  if (request.method === 'GET') return answer(response, 200, { calls: realm.calls, tokens: realm.tokens });
+  if (request.method === 'GET') return answer(response, 200, { calls: realm.calls, tokens: realm.tokens, asked: realm.asked });
   if (request.method === 'PATCH') realm.change(wishes);
   else if (verb === 'rotate') await realm.keys.rotate(wishes.keep);
   else if (verb === 'logout-token') return answer(response, 200, { token: await realm.logoutToken(wishes) });

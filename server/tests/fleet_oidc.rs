@@ -284,7 +284,8 @@ fn faults() -> Vec<(Value, Trouble, bool)> {
         (leg("token", error(400, "invalid_grant")), Trouble::OidcGrant, true),
         (leg("token", error(401, "invalid_client")), Trouble::OidcClient, true),
         (leg("token", error(400, "unauthorized_client")), Trouble::OidcClient, true),
-        (leg("token", error(400, "invalid_scope")), Trouble::Oidc, true),
+        (leg("token", error(400, "invalid_scope")), Trouble::OidcScope, true),
+        (leg("token", error(400, "invalid_target")), Trouble::OidcScope, true),
         (leg("token", error(400, "something_else")), Trouble::Oidc, true),
         (leg("token", error(500, "server_error")), Trouble::OidcUnreachable, false),
     ]
@@ -384,4 +385,32 @@ async fn a_clients_own_credentials_are_shown_in_the_way_that_was_agreed_upon() {
     let refused = kit.post_json("/api/v1/clusters", cluster("wrong-secret", &wrong)).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
     assert!(refused.text().contains(Trouble::OidcClient.says()), "{}", refused.text());
+}
+
+#[tokio::test]
+async fn what_somebody_chose_is_asked_for_as_it_stands() {
+    let (kit, realm) = (kit(Dialect::Sqlite, Clock::system()).await, realm(json!({})).await);
+    let mut chosen = opens(&realm, None);
+    chosen["scope"] = json!("openid offline_access");
+    chosen["audience"] = json!("https://api.example/");
+    register(&kit, "chosen", &chosen).await;
+    register(&kit, "usual", &opens(&realm, None)).await;
+    let asked = json!([
+        { "scope": "openid offline_access", "audience": "https://api.example/" },
+        { "scope": "openid" },
+    ]);
+    assert_eq!(realm.asked().await, asked);
+    // It is not asked for something else when it is not given.
+    let never = json!({ "status": 400, "body": { "error": "invalid_scope" } });
+    realm.faults(json!({ "legs": { "token": never } })).await;
+    let before = realm.calls("token").await;
+    let refused = kit.post_json("/api/v1/clusters", cluster("not-given", &chosen)).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
+    assert!(refused.text().contains(Trouble::OidcScope.says()), "{}", refused.text());
+    assert_eq!(realm.calls("token").await, before + 1);
+    // Neither belongs to what opens it otherwise.
+    let other = json!({ "auth_type": "SERVICE_ACCOUNT", "token": "a.b.c", "scope": "openid" });
+    let refused = kit.post_json("/api/v1/clusters", cluster("no-provider", &other)).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text());
+    assert!(refused.text().contains("scope"), "{}", refused.text());
 }

@@ -81,6 +81,12 @@ pub struct NewCredential {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub refresh_token: Option<Secret>,
+    /// What is asked of the provider: some name the API in it. `openid` when absent.
+    #[serde(default)]
+    pub scope: Option<String>,
+    /// Whom the token is for, where the provider has that word; then its access token is shown, not its ID token.
+    #[serde(default)]
+    pub audience: Option<String>,
     /// Whom to trust as the API server: PEM. The system's authorities when absent.
     #[serde(default)]
     pub certificate_authority: Option<String>,
@@ -126,6 +132,8 @@ impl NewCredential {
             client_id: None,
             client_secret: None,
             refresh_token: None,
+            scope: None,
+            audience: None,
             certificate_authority: None,
             tls_server_name: None,
             prometheus_token: None,
@@ -175,7 +183,7 @@ impl NewCredential {
     /// Each given field, with the types that it belongs to.
     fn check_belongs(&self, wrong: &mut Vec<Violation>) {
         use AuthType::{Kubeconfig, Oidc, ServiceAccount};
-        let given: [(&str, bool, &[AuthType]); 10] = [
+        let given: [(&str, bool, &[AuthType]); 12] = [
             ("kubeconfig", self.kubeconfig.is_some(), &[Kubeconfig]),
             ("context", self.context.is_some(), &[Kubeconfig]),
             ("client_certificate", self.client_certificate.is_some(), &[Kubeconfig]),
@@ -190,6 +198,8 @@ impl NewCredential {
             ("client_id", self.client_id.is_some(), &[Oidc]),
             ("client_secret", self.client_secret.is_some(), &[Oidc]),
             ("refresh_token", self.refresh_token.is_some(), &[Oidc]),
+            ("scope", self.scope.is_some(), &[Oidc]),
+            ("audience", self.audience.is_some(), &[Oidc]),
         ];
         for (field, is_given, types) in given {
             if is_given && !types.contains(&self.auth_type) {
@@ -238,6 +248,8 @@ impl NewCredential {
             ("loki_token", secret(&self.loki_token), TOKEN_MAX),
             ("client_id", text(&self.client_id), 512),
             ("issuer_url", text(&self.issuer_url), 512),
+            ("scope", text(&self.scope), 1_024),
+            ("audience", text(&self.audience), 512),
             ("context", text(&self.context), 512),
             ("tls_server_name", text(&self.tls_server_name), 253),
         ];

@@ -53,6 +53,8 @@ pub struct Draft {
     /// `kubeconfig`, `service account token`, …; none where nothing opens it.
     pub opened_by: Option<&'static str>,
     pub context: Option<String>,
+    /// Of upstreams behind the API server's proxy: a right is needed in each.
+    pub proxied_namespaces: Vec<String>,
     pub stage: Stage,
 }
 

@@ -73,19 +73,12 @@ impl Preflight {
     /// What was configured beside the API server; one check for each, since the way follows from the address.
     #[must_use]
     pub fn with_upstreams(mut self, ways: Vec<UpstreamWay>) -> Self {
-        self.checks.extend(ways.iter().map(|way| {
-            Check {
-                key: way.upstream.clone(),
-                label: match way.upstream.as_str() {
-                    "prometheus" => "Prometheus",
-                    "tempo" => "Tempo",
-                    _ => "Loki",
-                }
-                .to_owned(),
-                verdict: if way.way_out.is_some() { Verdict::Warn } else { Verdict::Good },
-                says: way.says.clone(),
-                way_out: way.way_out.clone(),
-            }
+        self.checks.extend(ways.iter().map(|way| Check {
+            key: way.upstream.clone(),
+            label: way.label().to_owned(),
+            verdict: if way.way_out.is_some() { Verdict::Warn } else { Verdict::Good },
+            says: way.says.clone(),
+            way_out: way.way_out.clone(),
         }));
         self.upstreams = ways;
         self

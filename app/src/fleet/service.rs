@@ -123,6 +123,7 @@ pub trait Registrations: Send + Sync {
 
     async fn discard(&self, permit: &Permit<Manage>, id: &str) -> Result<(), ApiError>;
 
-    /// The least that the console needs to be allowed, to be applied in a cluster.
-    fn manifest(&self) -> String;
+    /// The least that the console needs to be allowed, to be applied in a cluster; with what reaches services of these
+    /// namespaces through the API server.
+    fn manifest(&self, observe: &[String]) -> String;
 }

@@ -43,6 +43,8 @@ pub enum Trouble {
     OidcIssuer,
     /// It does not take the client, or its secret.
     OidcClient,
+    /// It does not give what is asked for.
+    OidcScope,
     /// It does not take the refresh token any more.
     OidcGrant,
     /// The next refresh token could not be kept, so this one is not spent.
@@ -81,6 +83,7 @@ impl Trouble {
         Self::OidcAnswer,
         Self::OidcIssuer,
         Self::OidcClient,
+        Self::OidcScope,
         Self::OidcGrant,
         Self::OidcUnkept,
         Self::NoCredential,
@@ -114,6 +117,7 @@ impl Trouble {
             Self::OidcAnswer => "oidc_answer",
             Self::OidcIssuer => "oidc_issuer",
             Self::OidcClient => "oidc_client",
+            Self::OidcScope => "oidc_scope",
             Self::OidcGrant => "oidc_grant",
             Self::OidcUnkept => "oidc_unkept",
             Self::NoCredential => "no_credential",
@@ -131,6 +135,7 @@ impl Trouble {
                 | Self::Oidc
                 | Self::OidcIssuer
                 | Self::OidcClient
+                | Self::OidcScope
                 | Self::OidcGrant
                 | Self::Credential
         )
@@ -146,6 +151,7 @@ impl Trouble {
                 | Self::OidcAnswer
                 | Self::OidcIssuer
                 | Self::OidcClient
+                | Self::OidcScope
                 | Self::OidcGrant
                 | Self::OidcUnkept
                 | Self::SecretRef
@@ -211,6 +217,7 @@ impl Trouble {
                 "The identity provider calls itself by another name than the issuer that was given."
             }
             Self::OidcClient => "The identity provider does not take this client or its secret.",
+            Self::OidcScope => "The identity provider does not give this scope or audience.",
             Self::OidcGrant => {
                 "The identity provider does not take the refresh token any more: it was used elsewhere, withdrawn, or has expired."
             }
@@ -282,6 +289,9 @@ impl Trouble {
             }
             Self::OidcClient => {
                 "Check client id and secret, and that the provider lets this client use refresh tokens, or its own credentials."
+            }
+            Self::OidcScope => {
+                "Check scope and audience: some providers name the API in them, such as `api://…/.default`, and give a client only what was agreed upon."
             }
             Self::OidcGrant => {
                 "Get a new refresh token from the provider and store it here. Give the console one of its own: a provider withdraws one that two use. Client credentials are not used up."

@@ -4,6 +4,8 @@
 //! else by its own address. The proxy keeps `Authorization` for itself (kubernetes#38775), so a token for an address
 //! inside the cluster never arrives.
 
+use std::collections::BTreeSet;
+
 use http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +37,17 @@ pub struct UpstreamWay {
     pub way_out: Option<String>,
 }
 
+impl UpstreamWay {
+    /// As people call it.
+    pub fn label(&self) -> &'static str {
+        match self.upstream.as_str() {
+            "prometheus" => "Prometheus",
+            "tempo" => "Tempo",
+            _ => "Loki",
+        }
+    }
+}
+
 /// What the console may do about a token that the proxy drops.
 pub const OUTSIDE: &str = "Give an address at which the console reaches it from outside the cluster: an ingress, a route, a load balancer. There the token is sent.";
 
@@ -47,6 +60,14 @@ pub struct Inside<'a> {
     pub is_https: bool,
     /// Without a slash at its end.
     pub path: &'a str,
+}
+
+impl Inside<'_> {
+    /// As the API server's proxy names it, and as rights on it do: `prometheus:9090`, `https:loki:443`.
+    pub fn in_path(&self) -> String {
+        let scheme = if self.is_https { "https:" } else { "" };
+        format!("{scheme}{}:{}", self.name, self.port)
+    }
 }
 
 /// Calls `then` with the service, where the address is one of the cluster's own network.
@@ -65,6 +86,15 @@ pub fn inside<T>(url: &str, then: impl FnOnce(Inside<'_>) -> T) -> Option<T> {
     let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     let path = uri.path().trim_end_matches('/');
     Some(then(Inside { name, namespace, port, is_https, path }))
+}
+
+/// Namespaces of what is reached through the API server's proxy, each once.
+pub fn proxied_namespaces(endpoints: &ClusterEndpoints) -> Vec<String> {
+    let all = [&endpoints.prometheus_url, &endpoints.tempo_url, &endpoints.loki_url];
+    let all = all.into_iter().flatten();
+    let found: BTreeSet<String> =
+        all.filter_map(|url| inside(url.trim(), |service| service.namespace.to_owned())).collect();
+    found.into_iter().collect()
 }
 
 /// The configured ones among Prometheus, Tempo and Loki; `tokens` names those that a token was given for.
@@ -135,6 +165,23 @@ mod tests {
         ] {
             assert_eq!(read(outside), None, "{outside}");
         }
+    }
+
+    #[test]
+    fn what_the_proxy_reaches_is_named_as_rights_on_it_are() {
+        let name = |url| inside(url, |service| service.in_path());
+        assert_eq!(
+            name("http://prometheus.monitoring.svc:9090").as_deref(),
+            Some("prometheus:9090")
+        );
+        assert_eq!(name("https://loki.logs.svc").as_deref(), Some("https:loki:443"));
+        let endpoints = ClusterEndpoints {
+            prometheus_url: Some("http://prometheus.monitoring.svc:9090".to_owned()),
+            tempo_url: Some("http://tempo.monitoring.svc".to_owned()),
+            loki_url: Some("https://loki.example.com".to_owned()),
+            ..ClusterEndpoints::default()
+        };
+        assert_eq!(proxied_namespaces(&endpoints), ["monitoring"]);
     }
 
     #[test]

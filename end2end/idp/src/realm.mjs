@@ -43,6 +43,7 @@ export class Realm {
     realm.refresh = 'always';
     realm.calls = {};
     realm.tokens = [];
+    realm.asked = [];
     realm.keys = await Keys.create(wishes.alg);
     realm.client = wishes.client ?? {};
     realm.change(wishes);
@@ -60,6 +61,7 @@ export class Realm {
     if (wishes.faults) this.faults = wishes.faults;
     if (wishes.ttl) this.ttl = { ...this.ttl, ...wishes.ttl };
     if (wishes.refresh) this.refresh = wishes.refresh;
+    if (wishes.audience) this.audience = wishes.audience;
   }
 
   #configuration() {
@@ -89,10 +91,11 @@ export class Realm {
         resourceIndicators: {
           enabled: true,
           defaultResource: (ctx) =>
-            ctx.oidc.params?.grant_type === 'client_credentials' ? `urn:${realm.name}` : undefined,
-          getResourceServerInfo: () => ({
+            ctx.oidc.params?.grant_type === 'client_credentials' ? realm.#noted(ctx.oidc.body) : undefined,
+          getResourceServerInfo: (ctx) => ({
             scope: 'openid',
-            audience: realm.client.client_id,
+            // As those providers do that have a word for it of their own.
+            audience: ctx.oidc.body?.audience ?? realm.audience ?? realm.client.client_id,
             accessTokenFormat: 'jwt',
             accessTokenTTL: realm.ttl.access,
             jwt: { sign: { alg: realm.keys.original.alg } },
@@ -291,6 +294,12 @@ export class Realm {
   #next(path, from) {
     const base = this.faults.graph_next ?? this.issuer + path;
     return this.faults.graph_endless ? `${base}?$skiptoken=0` : `${base}?$skiptoken=${from}`;
+  }
+
+  // What a client asked for, and the name of what it is for.
+  #noted({ scope, audience }) {
+    this.asked.push({ scope, audience });
+    return `urn:${this.name}`;
   }
 
   // What a sign-in leaves that asked for `offline_access`.

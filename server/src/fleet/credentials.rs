@@ -54,6 +54,11 @@ pub struct Provider {
     pub client_secret: Option<String>,
     /// Shared by all copies: whoever spends it leaves the next one to the others.
     pub refresh_token: Option<Renewable>,
+    /// What is asked for, where `openid` is not it.
+    #[serde(default)]
+    pub scope: Option<String>,
+    #[serde(default)]
+    pub audience: Option<String>,
 }
 
 impl fmt::Debug for Key {
@@ -231,6 +236,8 @@ fn of_provider(new: &NewCredential) -> Result<Prepared, ApiError> {
             client_id: new.client_id.clone().unwrap_or_default(),
             client_secret: text(&new.client_secret),
             refresh_token: text(&new.refresh_token).map(Renewable::new),
+            scope: new.scope.clone(),
+            audience: new.audience.clone(),
         }),
     ))
 }

@@ -197,6 +197,7 @@ fn credential(form: &mut Form) -> NewCredential {
         (secret("prometheus_token"), secret("tempo_token"), secret("loki_token"));
     let mut text = |key: &str| form.optional(key).map(|text| text.trim().to_owned());
     let (issuer_url, client_id) = (text("issuer_url"), text("client_id"));
+    let (scope, audience) = (text("scope"), text("audience"));
     let reference = text("service_account_token_secret_ref");
     let client_certificate = text("client_certificate");
     let auth_type = if token.is_some() || reference.is_some() {
@@ -217,6 +218,8 @@ fn credential(form: &mut Form) -> NewCredential {
         client_id,
         client_secret,
         refresh_token,
+        scope,
+        audience,
         certificate_authority: text("certificate_authority"),
         tls_server_name: text("tls_server_name"),
         prometheus_token,

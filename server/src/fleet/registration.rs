@@ -10,6 +10,7 @@ use app::{
         model::{Cluster, Transport},
         preflight::Preflight,
         registration::{NewCluster, suggest_name},
+        upstreams,
     },
     identity::{Permit, model::Secret},
 };
@@ -114,10 +115,10 @@ impl FleetService {
         match (new.transport, prepared) {
             (Transport::Direct, Some(prepared)) => {
                 let url = new.api_server_url.as_deref().unwrap_or_default();
-                Some(self.look_with(url, prepared).await)
+                Some(self.look_with(url, prepared, &new.endpoints).await)
             }
             (Transport::InCluster, _) => {
-                let known = Known::default();
+                let known = Known::of_new(&new.endpoints, None);
                 let clock = self.db.clock();
                 Some(match self.clients.own().await {
                     Ok(made) => preflight::look(&made, &known, clock).await,
@@ -222,10 +223,8 @@ impl Registrations for FleetService {
         if let Some(prepared) = &prepared {
             prepared.carry_over(new.credentials.as_mut());
         }
-        let ways = preflight::ways_of(&new, prepared.as_ref());
-        let stage = preflight.map_or(Stage::Unchecked, |found| Stage::Checked {
-            preflight: Box::new(found.with_upstreams(ways)),
-        });
+        let stage = preflight
+            .map_or(Stage::Unchecked, |found| Stage::Checked { preflight: Box::new(found) });
         self.keep(permit, &new, &stage).await
     }
 
@@ -242,6 +241,7 @@ impl Registrations for FleetService {
             opened_by: given.map(|given| given.auth_type.label()),
             context: given.and_then(|given| given.context.clone()),
             display_name: new.display_name.clone(),
+            proxied_namespaces: upstreams::proxied_namespaces(&new.endpoints),
             name: new.name,
             stage,
         })
@@ -336,7 +336,7 @@ impl Registrations for FleetService {
         tx.commit(Vec::new()).await.map_err(refused)
     }
 
-    fn manifest(&self) -> String {
-        rbac::manifest(&rbac::Ask::default())
+    fn manifest(&self, observe: &[String]) -> String {
+        rbac::manifest(&rbac::Ask { observe: observe.to_vec(), ..rbac::Ask::default() })
     }
 }

@@ -25,7 +25,7 @@ use super::{
     credentials::{self, Prepared},
     operations::register,
     refusals::{for_this_server, may_use_own, refuse_what_opens_nothing},
-    store::{self, NewRow, refused},
+    store::{self, NewRow, Place, refused},
 };
 use crate::{
     journal::{
@@ -36,7 +36,7 @@ use crate::{
         queue::{Following, Queued},
         spec::Spec,
     },
-    store::{Sql, Tx},
+    store::Tx,
 };
 
 pub(super) const MISSING: ApiError = ApiError::NotFound(Thing::Cluster);
@@ -133,7 +133,7 @@ impl FleetService {
         {
             return Err(ApiError::NotFound(Thing::ClusterDraft));
         }
-        open_workspace(&mut tx, workspace_id, settings.tenant_id).await?;
+        open_place(&mut tx, workspace_id, settings.tenant_id).await?;
         let row = NewRow {
             id: &id,
             workspace_id,
@@ -185,24 +185,13 @@ impl FleetService {
 }
 
 /// Nothing new goes into a workspace or tenant that is archived, or is not there.
-async fn open_workspace(tx: &mut Tx, id: i64, tenant: Option<i64>) -> Result<(), ApiError> {
-    let sql = Sql::new("SELECT archived_at FROM workspaces WHERE id = ").arg(id);
-    let found = tx.fetch_optional(sql).await.map_err(refused)?;
-    let found = found.ok_or(ApiError::NotFound(Thing::Workspace))?;
-    if found.opt_micros("archived_at").map_err(refused)?.is_some() {
-        return Err(ApiError::Conflict(Conflict::Archived));
+async fn open_place(tx: &mut Tx, workspace: i64, tenant: Option<i64>) -> Result<(), ApiError> {
+    match store::place(tx, workspace, tenant).await.map_err(refused)? {
+        Place::Open => Ok(()),
+        Place::NoWorkspace => Err(ApiError::NotFound(Thing::Workspace)),
+        Place::NoTenant => Err(ApiError::NotFound(Thing::Tenant)),
+        Place::Archived => Err(ApiError::Conflict(Conflict::Archived)),
     }
-    let Some(tenant) = tenant else { return Ok(()) };
-    let sql = Sql::new("SELECT archived_at FROM tenants WHERE id = ")
-        .arg(tenant)
-        .push(" AND workspace_id = ")
-        .arg(id);
-    let found = tx.fetch_optional(sql).await.map_err(refused)?;
-    let found = found.ok_or(ApiError::NotFound(Thing::Tenant))?;
-    if found.opt_micros("archived_at").map_err(refused)?.is_some() {
-        return Err(ApiError::Conflict(Conflict::Archived));
-    }
-    Ok(())
 }
 
 /// A stored credential was given for an address: another address would be handed it.
@@ -243,7 +232,7 @@ impl Clusters for FleetService {
         may_use_own(permit, new.transport, Some(given)).await?;
         let prepared = credentials::prepare(given)?;
         for_this_server(&prepared, &settings.api_server_url)?;
-        let preflight = self.look_with(&settings.api_server_url, &prepared).await;
+        let preflight = self.look_with(&settings.api_server_url, &prepared, &new.endpoints).await;
         refuse_what_opens_nothing(&preflight)?;
         self.put_in(permit, &new, Some((prepared, Some(&preflight))), None).await
     }
@@ -262,7 +251,9 @@ impl Clusters for FleetService {
             return Err(ApiError::invalid("api_server_url", Rule::UnknownField));
         }
         let tenant_changes = !change.tenant_id.is_leave();
-        let was = typed_settings(&mut tx, &before).await?;
+        let (platform, platform_version) =
+            store::typed_platform(&mut tx, id).await.map_err(refused)?;
+        let was = Settings { platform, platform_version, ..settings(&before) };
         let after = change.apply(&was)?;
         if after == was {
             return Ok(before);
@@ -271,7 +262,7 @@ impl Clusters for FleetService {
             return Err(ApiError::Conflict(Conflict::CredentialBound));
         }
         if tenant_changes {
-            open_workspace(&mut tx, before.workspace_id, after.tenant_id).await?;
+            open_place(&mut tx, before.workspace_id, after.tenant_id).await?;
         }
         let taken = store::has_external_id(&mut tx, id, &after.external_id).await;
         if taken.map_err(refused)? {
@@ -361,19 +352,6 @@ impl Clusters for FleetService {
     async fn capabilities(&self, permit: &Permit<View>) -> Result<FleetCapabilities, ApiError> {
         store::overview::capabilities(&self.db, permit.reach()).await.map_err(refused)
     }
-}
-
-/// What people typed, not what was found: the entity shows the one that counts.
-async fn typed_settings(tx: &mut Tx, cluster: &Cluster) -> Result<Settings, ApiError> {
-    let sql =
-        Sql::new("SELECT platform, platform_version FROM clusters WHERE id = ").arg(&cluster.id);
-    let row = tx.fetch_one(sql).await.map_err(refused)?;
-    let typed = row.opt_text("platform").map_err(refused)?;
-    Ok(Settings {
-        platform: typed.and_then(|word| word.parse().ok()),
-        platform_version: row.opt_text("platform_version").map_err(refused)?,
-        ..settings(cluster)
-    })
 }
 
 /// Names of the fields that differ.

@@ -8,7 +8,7 @@ use app::{
     fleet::{
         Manage,
         credentials::{CredentialMeta, NewCredential},
-        model::Transport,
+        model::{ClusterEndpoints, Transport},
         preflight::{Preflight, Validation},
     },
     identity::Permit,
@@ -41,8 +41,13 @@ pub(super) fn verdict(preflight: &Preflight) -> &'static str {
 
 impl FleetService {
     /// A look at a cluster with a credential that is stored nowhere.
-    pub(super) async fn look_with(&self, url: &str, prepared: &Prepared) -> Preflight {
-        let known = Known { identity: prepared.identity.clone(), expires_at: prepared.expires_at };
+    pub(super) async fn look_with(
+        &self,
+        url: &str,
+        prepared: &Prepared,
+        endpoints: &ClusterEndpoints,
+    ) -> Preflight {
+        let known = Known::of_new(endpoints, Some(prepared));
         let secret_ref = prepared.secret_ref.as_deref();
         match self.clients.connect(url, prepared.key.clone(), secret_ref, None).await {
             Ok(made) => preflight::look(&made, &known, self.db.clock()).await,
@@ -135,7 +140,7 @@ impl FleetService {
         for_this_server(&prepared, &before.api_server_url)?;
         self.keep_trust(uuid(id)?, &mut prepared).await?;
         // Before the transaction: no network within one.
-        let preflight = self.look_with(&before.api_server_url, &prepared).await;
+        let preflight = self.look_with(&before.api_server_url, &prepared, &before.endpoints).await;
         refuse_what_opens_nothing(&preflight)?;
         let (mut tx, held) = self.held(permit, id).await?;
         if held.api_server_url != before.api_server_url {
@@ -172,10 +177,7 @@ impl FleetService {
         id: &str,
     ) -> Result<Validation, ApiError> {
         let before = self.found(permit.reach(), id).await?;
-        let known = Known {
-            identity: before.credential.as_ref().and_then(|meta| meta.identity.clone()),
-            expires_at: before.credential.as_ref().and_then(|meta| meta.expires_at),
-        };
+        let known = Known::of(&before);
         if before.transport == Transport::Direct && before.credential.is_none() {
             return Err(ApiError::NotFound(Thing::Credential));
         }
@@ -192,7 +194,6 @@ impl FleetService {
             },
         };
         let (preflight, version) = found;
-        let preflight = preflight.with_upstreams(preflight::ways_to(&before));
         let (mut tx, held) = self.held(permit, id).await?;
         let says = verdict(&preflight);
         let identity = preflight.identity.as_deref().filter(|_| preflight.is_open());

@@ -13,7 +13,8 @@ pub mod probes;
 pub mod removed;
 
 pub use changes::{
-    NewRow, has_external_id, insert, make_due, make_due_with_run, remove, restart, update,
+    NewRow, Place, has_external_id, insert, make_due, make_due_with_run, place, remove, restart,
+    typed_platform, update,
 };
 
 use std::collections::BTreeMap;

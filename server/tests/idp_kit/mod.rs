@@ -153,6 +153,12 @@ impl Realm {
         seen.json()["calls"][leg].as_u64().unwrap_or(0)
     }
 
+    /// What clients asked for with their own credentials: scope and audience.
+    pub async fn asked(&self) -> Value {
+        let seen = ask(Method::GET, &self.control, &[], String::new()).await;
+        seen.json()["asked"].clone()
+    }
+
     /// Every token that it gave.
     pub async fn tokens(&self) -> Vec<String> {
         let seen = ask(Method::GET, &self.control, &[], String::new()).await;

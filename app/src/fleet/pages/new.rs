@@ -83,7 +83,9 @@ fn fetch(draft: Option<String>) -> impl Future<Output = Result<Content, ApiError
             Some(id) => Some(registrations.draft(&permit, &id).await?),
             None => None,
         };
-        Ok(Content { draft, manifest: registrations.manifest() })
+        let observe =
+            draft.as_ref().map(|draft| draft.proxied_namespaces.clone()).unwrap_or_default();
+        Ok(Content { draft, manifest: registrations.manifest(&observe) })
     }
 }
 
@@ -257,6 +259,18 @@ fn opening(by: &str, typed: Typed<'_>) -> AnyView {
             {inputs::text("Client", "client_id", typed.value("client_id"), None)}
             {secret("Client secret", "client_secret", "Without a refresh token, the client's own credentials are used.")}
             {secret("Refresh token", "refresh_token", "")}
+            {inputs::text(
+                "Scope",
+                "scope",
+                typed.value("scope"),
+                Some("openid when empty. Some providers name the API in it: api://…/.default"),
+            )}
+            {inputs::text(
+                "Audience",
+                "audience",
+                typed.value("audience"),
+                Some("Only where the provider asks for one. Then its access token is shown to the API server, not its ID token."),
+            )}
             {authority()}
         }
         .into_any(),

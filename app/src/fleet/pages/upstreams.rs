@@ -70,11 +70,7 @@ fn line(cluster: &Cluster, way: &UpstreamWay) -> AnyView {
         _ => None,
     };
     let way_out = way.way_out.clone().filter(|way_out| !says.contains(way_out.as_str()));
-    let label = match way.upstream.as_str() {
-        "prometheus" => "Prometheus",
-        "tempo" => "Tempo",
-        _ => "Loki",
-    };
+    let label = way.label();
     view! {
         <dt>{label}</dt>
         <dd>

@@ -174,6 +174,7 @@ async fn nodes(clients: &Clients, id: Uuid) -> Result<usize, String> {
 async fn a_cluster_is_opened_by_an_identity_provider() {
     let stand = Stand::new().await;
     a_clients_own_credentials_open_it(&stand).await;
+    a_token_for_another_is_refused_and_one_for_the_named_audience_is_not(&stand).await;
     a_refresh_token_opens_it_for_long(&stand).await;
     who_is_not_trusted_there_is_refused(&stand).await;
     what_was_withdrawn_says_so(&stand).await;
@@ -189,6 +190,19 @@ async fn a_clients_own_credentials_open_it(stand: &Stand) {
     let id = Uuid::parse_str(&made.id).expect("an id");
     assert_eq!(nodes(&stand.service.clients, id).await, Ok(2));
     what_says_who_asks_does_not_go_through_the_proxy(stand, id).await;
+}
+
+/// Where the provider makes tokens for somebody else unless it is told for whom.
+async fn a_token_for_another_is_refused_and_one_for_the_named_audience_is_not(stand: &Stand) {
+    stand.trusted.change(json!({ "audience": "https://api.example/" })).await;
+    let mut new = stand.cluster("for-whom", &stand.trusted, None);
+    let (_, found) = stand.look(new.clone()).await;
+    assert_eq!(found.trouble, Some(Trouble::Unauthorized), "{found:?}");
+    if let Some(opens) = &mut new.credentials {
+        opens.audience = Some("quarterdeck".to_owned());
+    }
+    let (_, found) = stand.look(new).await;
+    assert_eq!(found.identity.as_deref(), Some("idp:quarterdeck"), "{found:?}");
 }
 
 /// A token for an upstream behind the service proxy would never arrive, as the look at a cluster says.

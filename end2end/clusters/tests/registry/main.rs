@@ -121,13 +121,17 @@ impl Stand {
 
     /// A token of an account that the manifest of the console grants its rights.
     async fn least(&self) -> String {
-        let text = rbac::manifest(&rbac::Ask::default());
-        let documents = text.split("\n---\n").map(|document| {
+        self.grant(&rbac::manifest(&rbac::Ask::default())).await;
+        self.token("quarterdeck", "quarterdeck-viewer").await
+    }
+
+    /// What somebody does who may, with the manifest that the console shows.
+    async fn grant(&self, manifest: &str) {
+        let documents = manifest.split("\n---\n").map(|document| {
             let value: serde_json::Value = serde_saphyr::from_str(document).expect("YAML");
             value
         });
         self.practice.apply(0, documents.collect()).await;
-        self.token("quarterdeck", "quarterdeck-viewer").await
     }
 
     async fn token(&self, namespace: &str, account: &str) -> String {
@@ -189,6 +193,19 @@ async fn what_a_look_finds(stand: &Stand) {
     let poor = stand.look(stand.cluster("poor", Some(stand.of_token(&poor)))).await;
     assert_eq!(poor.trouble, None, "{poor:?}");
     assert_eq!(poor.missing.len(), rbac::FEATURES.len());
+
+    // What is behind the API server's proxy needs a right of its own, which the page's manifest then grants.
+    let mut behind = stand.cluster("behind", Some(stand.of_token(&least)));
+    behind.endpoints.loki_url = Some("http://echo.agents.svc:8080".to_owned());
+    let found = stand.look(behind.clone()).await;
+    let lacks: Vec<_> = found.missing.iter().map(|one| (one.feature.as_str(), &one.what)).collect();
+    assert_eq!(lacks, [("Loki", &vec!["get services/proxy of echo:8080 in agents".to_owned()])]);
+    let permit = stand.permit().await;
+    let id = stand.service.check(&permit, behind.clone()).await.expect("a draft");
+    let draft = stand.service.draft(&permit, &id).await.expect("the draft");
+    stand.grant(&stand.service.manifest(&draft.proxied_namespaces)).await;
+    let found = stand.look(behind).await;
+    assert!(found.missing.is_empty() && found.excess.is_empty(), "{found:?}");
 }
 
 async fn each_failure_has_its_own_word(stand: &Stand) {

@@ -81,22 +81,24 @@ impl Exchange {
 
     pub async fn tokens(&self, provider: &Provider) -> Result<Given, Trouble> {
         let metadata = self.metadata(&provider.issuer).await?;
-        // A refresh token brings its own scope. Without one some providers want this word, and some must not see it.
-        let mut scope = provider.refresh_token.is_none().then_some("openid");
+        // A refresh token brings its own scope. Without one some providers want this word, and some must not see it;
+        // what somebody chose is asked for as it stands.
+        let mut usual = provider.refresh_token.is_none().then_some("openid");
         let mut ways = ways(provider, &metadata).into_iter().peekable();
         while let Some(shown) = ways.next() {
             let answer = loop {
+                let scope = provider.scope.as_deref().or(usual);
                 match self.ask(&metadata.token_endpoint, provider, shown, scope).await {
-                    Err(No::Scope) if scope.take().is_some() => {}
+                    Err(No::Scope) if provider.scope.is_none() && usual.take().is_some() => {}
                     answer => break answer,
                 }
             };
             match answer {
-                Ok(answer) => return given(answer),
+                Ok(answer) => return given(answer, provider.audience.is_some()),
                 // Who is not known spends nothing: the other way may be the one that was agreed upon.
                 Err(No::Client) if ways.peek().is_some() => {}
                 Err(No::Client) => return Err(Trouble::OidcClient),
-                Err(No::Scope) => return Err(Trouble::Oidc),
+                Err(No::Scope) => return Err(Trouble::OidcScope),
                 Err(No::Trouble(trouble)) => return Err(trouble),
             }
         }
@@ -147,7 +149,8 @@ impl Exchange {
             "invalid_grant" => No::Trouble(Trouble::OidcGrant),
             "invalid_client" => No::Client,
             "unauthorized_client" | "unsupported_grant_type" => No::Trouble(Trouble::OidcClient),
-            "invalid_scope" => No::Scope,
+            // RFC 8707 has the other word.
+            "invalid_scope" | "invalid_target" => No::Scope,
             _ if answer.status() == StatusCode::UNAUTHORIZED => No::Client,
             _ => No::Trouble(of_status(answer.status())),
         };
@@ -188,9 +191,11 @@ fn read<T: DeserializeOwned>(answer: &Response<Vec<u8>>) -> Result<T, Trouble> {
     serde_json::from_slice(answer.body()).map_err(|_| Trouble::OidcAnswer)
 }
 
-/// API servers check ID tokens; a client's own credentials often give none.
-fn given(answer: Answer) -> Result<Given, Trouble> {
-    let token = Zeroizing::new(answer.id_token.or(answer.access_token).unwrap_or_default());
+/// API servers check ID tokens; a client's own credentials often give none, and what is for a named audience is the other.
+fn given(answer: Answer, for_audience: bool) -> Result<Given, Trouble> {
+    let Answer { id_token, access_token, .. } = answer;
+    let token = if for_audience { access_token.or(id_token) } else { id_token.or(access_token) };
+    let token = Zeroizing::new(token.unwrap_or_default());
     // What no header can carry is no token.
     if token.is_empty() || !token.bytes().all(|byte| (b'!'..=b'~').contains(&byte)) {
         return Err(Trouble::OidcAnswer);
@@ -221,7 +226,7 @@ fn form(
     scope: Option<&str>,
 ) -> Result<Zeroizing<String>, Trouble> {
     let refresh = provider.refresh_token.as_ref().map(super::super::credentials::Renewable::get);
-    let mut fields = Vec::with_capacity(5);
+    let mut fields = Vec::with_capacity(6);
     match &refresh {
         Some(token) => {
             fields.extend([("grant_type", "refresh_token"), ("refresh_token", token.as_str())]);
@@ -229,6 +234,7 @@ fn form(
         None => fields.push(("grant_type", "client_credentials")),
     }
     fields.extend(scope.map(|scope| ("scope", scope)));
+    fields.extend(provider.audience.as_deref().map(|audience| ("audience", audience)));
     if shown != Shown::Header {
         fields.push(("client_id", provider.client_id.as_str()));
     }
@@ -260,6 +266,8 @@ mod tests {
             client_id: "a b".to_owned(),
             client_secret: secret.map(str::to_owned),
             refresh_token: None,
+            scope: None,
+            audience: None,
         }
     }
 

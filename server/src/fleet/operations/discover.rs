@@ -26,7 +26,7 @@ use crate::{
     operations::{
         failure::Failure,
         run::{Done, Run},
-        spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
+        spec::{Catalog, Spec},
     },
     store::Db,
 };
@@ -35,16 +35,9 @@ pub const SPEC: Spec = Spec {
     kind: "fleet.discover",
     label: "Discover a cluster",
     summary: "Asks a cluster which platform it is and what is installed in it; changes nothing there.",
-    capability: Capability::FleetManage,
-    queue: "fleet",
-    limits: Limits { per_type: Some(16), per_target: Some(1) },
     budget: Duration::from_mins(1),
-    cancelable: true,
-    retryable: Retryable::Yes,
-    retry_safety: RetrySafety::Safe,
-    secrets: &[],
-    input_version: 1,
     runbook: include_str!("discover.md"),
+    ..reach::SPEC
 };
 
 /// For all questions together.

@@ -1,8 +1,11 @@
-//! What registration and rotation have in common: the cluster that a run is about, and a look at it with what is stored.
+//! What the types about one cluster have in common: their spec, the cluster that a run is about, and a look at it with
+//! what is stored.
+
+use std::time::Duration;
 
 use app::{
     fleet::{model::Transport, preflight::Preflight, trouble::Trouble},
-    identity::Reach,
+    identity::{Capability, Reach},
 };
 use uuid::Uuid;
 
@@ -14,8 +17,29 @@ use crate::{
         rotation::verdict,
         store::{self, credentials::validated, discovery},
     },
-    operations::{failure::Failure, run::Run},
+    operations::{
+        failure::Failure,
+        run::Run,
+        spec::{Limits, RetrySafety, Retryable, Spec},
+    },
     store::Db,
+};
+
+/// They ask, and write down what they were told: safe to repeat, one at a time for a cluster. Each says what it is.
+pub(super) const SPEC: Spec = Spec {
+    kind: "",
+    label: "",
+    summary: "",
+    capability: Capability::FleetManage,
+    queue: "fleet",
+    limits: Limits { per_type: Some(16), per_target: Some(1) },
+    budget: Duration::from_mins(2),
+    cancelable: true,
+    retryable: Retryable::Yes,
+    retry_safety: RetrySafety::Safe,
+    secrets: &[],
+    input_version: 1,
+    runbook: "",
 };
 
 /// What opens a cluster, as a run finds it.
@@ -53,10 +77,7 @@ impl Visit<'_> {
     pub async fn way(&self) -> Result<(Way, Known), Failure> {
         let found = store::find(self.db, &Reach::Everything, &self.id.to_string()).await?;
         let found = found.ok_or_else(gone)?;
-        let known = Known {
-            identity: found.credential.as_ref().and_then(|meta| meta.identity.clone()),
-            expires_at: found.credential.as_ref().and_then(|meta| meta.expires_at),
-        };
+        let known = Known::of(&found);
         let way = match (found.transport, &found.credential) {
             (Transport::Outpost, _) => Way::Shut(Trouble::NoOutpost),
             (Transport::Direct, None) => Way::Shut(Trouble::NoCredential),

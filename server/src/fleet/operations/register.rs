@@ -1,9 +1,7 @@
 //! `fleet.register`: brings a registered cluster in: looks at it with what opens it, then asks what is installed. Queued
 //! in the transaction that registers it. Safe to repeat: it asks, and writes down what it was told.
 
-use std::time::Duration;
-
-use app::{fleet::trouble::Trouble, identity::Capability, operations::inputs::InputField};
+use app::{fleet::trouble::Trouble, operations::inputs::InputField};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,7 +13,7 @@ use crate::{
     operations::{
         failure::Failure,
         run::{Done, Run},
-        spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
+        spec::{Catalog, Spec},
     },
     store::Db,
 };
@@ -24,16 +22,8 @@ pub const SPEC: Spec = Spec {
     kind: "fleet.register",
     label: "Register a cluster",
     summary: "Looks at a cluster that was registered, and asks what is installed in it; changes nothing there.",
-    capability: Capability::FleetManage,
-    queue: "fleet",
-    limits: Limits { per_type: Some(16), per_target: Some(1) },
-    budget: Duration::from_mins(2),
-    cancelable: true,
-    retryable: Retryable::Yes,
-    retry_safety: RetrySafety::Safe,
-    secrets: &[],
-    input_version: 1,
     runbook: include_str!("register.md"),
+    ..reach::SPEC
 };
 
 /// Which cluster it is stands in the target: `cluster:<id>`.

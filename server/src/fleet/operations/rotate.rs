@@ -2,12 +2,7 @@
 //! server says who it is and what it may, and what is installed is asked with its eyes. Queued in the transaction that
 //! stores it. Safe to repeat: it asks, and writes down what it was told.
 
-use std::time::Duration;
-
-use app::{
-    identity::Capability,
-    operations::inputs::{FieldKind, InputField},
-};
+use app::operations::inputs::{FieldKind, InputField};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,7 +14,7 @@ use crate::{
     operations::{
         failure::Failure,
         run::{Done, Run},
-        spec::{Catalog, Limits, RetrySafety, Retryable, Spec},
+        spec::{Catalog, Spec},
     },
     store::Db,
 };
@@ -28,16 +23,8 @@ pub const SPEC: Spec = Spec {
     kind: "fleet.rotate",
     label: "Rotate a cluster's credential",
     summary: "Proves the credential that was stored for a cluster, and asks with it what is installed; changes nothing there.",
-    capability: Capability::FleetManage,
-    queue: "fleet",
-    limits: Limits { per_type: Some(16), per_target: Some(1) },
-    budget: Duration::from_mins(2),
-    cancelable: true,
-    retryable: Retryable::Yes,
-    retry_safety: RetrySafety::Safe,
-    secrets: &[],
-    input_version: 1,
     runbook: include_str!("rotate.md"),
+    ..reach::SPEC
 };
 
 /// Which cluster it is stands in the target: `cluster:<id>`.

@@ -24,9 +24,9 @@ const fn paths(upstream: Upstream) -> [&'static str; 2] {
 
 /// The path of the service proxy for an address of the cluster's own network: `name.namespace.svc…`.
 pub fn proxied(url: &str) -> Option<String> {
-    inside(url, |Inside { name, namespace, port, is_https, path }| {
-        let scheme = if is_https { "https:" } else { "" };
-        format!("/api/v1/namespaces/{namespace}/services/{scheme}{name}:{port}/proxy{path}")
+    inside(url, |service| {
+        let Inside { namespace, path, .. } = service;
+        format!("/api/v1/namespaces/{namespace}/services/{}/proxy{path}", service.in_path())
     })
 }
 

@@ -24,6 +24,29 @@ pub struct NewRow<'a> {
     pub opens: bool,
 }
 
+/// Whether a cluster may go into a workspace and a tenant of it.
+pub enum Place {
+    Open,
+    NoWorkspace,
+    NoTenant,
+    Archived,
+}
+
+pub async fn place(tx: &mut Tx, workspace: i64, tenant: Option<i64>) -> Result<Place, StoreError> {
+    let sql = Sql::new("SELECT archived_at FROM workspaces WHERE id = ").arg(workspace);
+    let Some(found) = tx.fetch_optional(sql).await? else { return Ok(Place::NoWorkspace) };
+    if found.opt_micros("archived_at")?.is_some() {
+        return Ok(Place::Archived);
+    }
+    let Some(tenant) = tenant else { return Ok(Place::Open) };
+    let sql = Sql::new("SELECT archived_at FROM tenants WHERE id = ")
+        .arg(tenant)
+        .push(" AND workspace_id = ")
+        .arg(workspace);
+    let Some(found) = tx.fetch_optional(sql).await? else { return Ok(Place::NoTenant) };
+    Ok(if found.opt_micros("archived_at")?.is_some() { Place::Archived } else { Place::Open })
+}
+
 /// False when the name or the external id is taken.
 pub async fn insert(tx: &mut Tx, new: &NewRow<'_>) -> Result<bool, StoreError> {
     let now = tx.now().await?;
@@ -83,6 +106,17 @@ pub async fn has_external_id(tx: &mut Tx, id: &str, wanted: &str) -> Result<bool
         .push(" AND id <> ")
         .arg(id);
     Ok(tx.fetch_optional(sql).await?.is_some())
+}
+
+/// The platform that people typed, not the one that was found: the entity shows the one that counts.
+pub async fn typed_platform(
+    tx: &mut Tx,
+    id: &str,
+) -> Result<(Option<Platform>, Option<String>), StoreError> {
+    let sql = Sql::new("SELECT platform, platform_version FROM clusters WHERE id = ").arg(id);
+    let row = tx.fetch_one(sql).await?;
+    let typed = row.opt_text("platform")?;
+    Ok((typed.and_then(|word| word.parse().ok()), row.opt_text("platform_version")?))
 }
 
 /// Everything that people set, and the version that counts it.
