@@ -67,6 +67,7 @@ pub mod route {
     pub const API_CLUSTERS_IMPORT: &str = "/api/v1/clusters/import";
     pub const API_CLUSTER_BY_NAME: &str = "/api/v1/clusters/by-name/{name}";
     pub const API_CLUSTER_STATUS: &str = "/api/v1/clusters/{id}/status";
+    pub const API_CLUSTER_HISTORY: &str = "/api/v1/clusters/{id}/history";
     pub const API_CLUSTER_REFRESH: &str = "/api/v1/clusters/{id}/refresh";
     pub const API_CLUSTER_CREDENTIALS: &str = "/api/v1/clusters/{id}/credentials";
     pub const API_CLUSTER_VALIDATE: &str = "/api/v1/clusters/{id}/credentials/validate";

@@ -111,11 +111,11 @@ fn measure(engine: &str, url: &str, size: i64) {
             first.0, first.1, whole.0, whole.1
         );
     }
-    let resident = || console.resident_kb() / 1024;
-    println!("{engine:<9} {size:>9}  resident: {} MB right after", resident());
+    println!("{engine:<9} {size:>9}  resident: {}, right after", console.resident());
     if size == SIZES[SIZES.len() - 1] {
         std::thread::sleep(Duration::from_mins(1));
-        println!("{engine:<9} {size:>9}  resident: {} MB after 60 idle seconds", resident());
+        let resident = console.resident();
+        println!("{engine:<9} {size:>9}  resident: {resident}, after 60 idle seconds");
     }
 }
 

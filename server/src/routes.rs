@@ -221,6 +221,7 @@ fn fleet(routes: Routes) -> Routes {
         .delete(route::API_CLUSTER, KEEPS_FLEET, api::clusters::remove)
         .get(route::API_CLUSTER_BY_NAME, FLEET, api::clusters::get_by_name)
         .get(route::API_CLUSTER_STATUS, FLEET, api::clusters::status)
+        .get(route::API_CLUSTER_HISTORY, FLEET, api::fleet::history)
         .post(route::API_CLUSTER_REFRESH, KEEPS_FLEET, api::clusters::refresh)
         .get(route::API_CLUSTER_CREDENTIALS, FLEET, api::clusters::credential)
         .put(route::API_CLUSTER_CREDENTIALS, KEEPS_FLEET, api::clusters::store_credential)

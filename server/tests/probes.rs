@@ -470,4 +470,9 @@ async fn the_page_says_what_the_score_lost_and_how_it_was() {
     }
     let status = kit.get(&format!("/api/v1/clusters/{id}/status")).await.json();
     assert_eq!(status["deductions"], lost);
+    let history = kit.get(&format!("/api/v1/clusters/{id}/history")).await.json();
+    let points = history["items"].as_array().expect("points");
+    assert!(points.windows(2).all(|two| two[0]["at"].as_str() <= two[1]["at"].as_str()));
+    assert_eq!((&points[0]["state"], &points[0]["health_score"]), (&json!("DEGRADED"), &json!(80)));
+    assert_eq!(points[0]["latency_us"], serde_json::Value::Null, "nothing was measured");
 }

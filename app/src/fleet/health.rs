@@ -1,5 +1,8 @@
 //! How a cluster fared: the points of its history, and what a picture of them shows.
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::model::ClusterState;
 use crate::{
     time::Micros,
@@ -17,13 +20,13 @@ const STRETCH: i64 = 2 * 3_600 * Micros::SECOND;
 const GOOD_FOR: i64 = 10 * 60 * Micros::SECOND;
 
 /// What one look found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HealthPoint {
     pub at: Micros,
     pub state: ClusterState,
-    /// None where there was none.
+    /// Null where there was none.
     pub health_score: Option<i64>,
-    /// How long the API server took; none when it did not answer.
+    /// How long the API server took, in microseconds; null when it did not answer.
     pub latency_us: Option<i64>,
 }
 

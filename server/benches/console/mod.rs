@@ -83,11 +83,17 @@ impl Console {
         Some((status, Timing { first_byte, whole: started.elapsed() }))
     }
 
-    pub fn resident_kb(&self) -> u64 {
+    /// How much of the process is in memory. Of the program's own file the kernel keeps there what it likes, by the ten
+    /// megabytes more or less from start to start; the rest is what the process holds.
+    pub fn resident(&self) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+        let mb = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kb = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+            kb.unwrap_or(0) / 1024
+        };
+        format!("{} MB, {} of them its own and the rest its files'", mb("VmRSS:"), mb("RssAnon:"))
     }
 }
 

@@ -63,7 +63,7 @@ pub fn measure(runtime: &tokio::runtime::Runtime, dialect: Dialect, wish: &Wish)
             busy.1 / quiet.1
         );
     }
-    println!("  resident: {} MB right after", console.resident_kb() / 1024);
+    println!("  resident: {}, right after", console.resident());
     stop.cancel();
     runtime.block_on(writing).expect("the writers end");
     runtime.block_on(db.close());

@@ -62,7 +62,7 @@ use crate::{
         clusters::list, clusters::create, clusters::import, clusters::get, clusters::get_by_name, clusters::change, clusters::remove,
         clusters::status, clusters::refresh, clusters::credential, clusters::store_credential,
         clusters::remove_credential, clusters::validate, fleet::summary, fleet::health,
-        fleet::capabilities,
+        fleet::capabilities, fleet::history,
         places::list, places::get, places::create, places::rename, places::archive,
         places::tenants_list, places::tenants_get, places::tenants_create, places::tenants_rename,
         places::tenants_archive,
