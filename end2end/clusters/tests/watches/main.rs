@@ -350,6 +350,26 @@ async fn state_moving(
     .await;
 }
 
+/// Of a large type the rest follows a moment later, or when somebody waits for it.
+async fn the_first_rows_come_alone(practice: &Practice) {
+    for waits in [true, false] {
+        let (clock, hand) = Clock::manual(Micros(1_790_000_000_000_000));
+        let stand = stand(practice.viewer(0).await, clock);
+        let view = stand.view();
+        view.ask(&[Kind::Pods], Until::FirstRows, SOON).await;
+        let first = view.status(Kind::Pods);
+        assert_eq!((first.state, first.objects), (WatchState::Starting, 250));
+        assert!(first.expected.is_some_and(|all| all >= 1_000), "{first:?}");
+        if waits {
+            view.ask(&[Kind::Pods], Until::Whole, SOON).await;
+        } else {
+            state_moving(&view, Kind::Pods, WatchState::Live, &hand).await;
+        }
+        let all = view.status(Kind::Pods);
+        assert!(all.state == WatchState::Live && all.objects >= 1_000, "{all:?}");
+    }
+}
+
 async fn a_thousand_pods_churn(practice: &Practice) {
     let admin = practice.admin(0).await;
     let stand = stand(practice.viewer(0).await, Clock::system());
@@ -360,6 +380,7 @@ async fn a_thousand_pods_churn(practice: &Practice) {
         (view.cluster().pods.table().of("crowd").count() >= 1_000).then_some(())
     })
     .await;
+    the_first_rows_come_alone(practice).await;
     let crowd = Api::<Pod>::namespaced(admin.clone(), "crowd");
     let now = DeleteParams::default().grace_period(0);
     for _ in 0..3 {

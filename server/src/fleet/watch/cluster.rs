@@ -157,6 +157,10 @@ impl Cluster {
         of_kind!(self, kind, watch => reflector(self, watch))
     }
 
+    pub(super) fn want_whole(&self, kind: Kind) {
+        of_kind!(self, kind, watch => watch.want_whole());
+    }
+
     pub(super) fn statuses(&self, kind: Kind) -> channel::Receiver<Status> {
         of_kind!(self, kind, watch => watch.statuses())
     }

@@ -192,6 +192,9 @@ impl ClusterView {
     /// Wants these kinds, and waits for them at most so long. What is then known, with its state, is in the tables.
     pub async fn ask(&self, kinds: &[Kind], until: Until, budget: Duration) {
         for kind in kinds {
+            if until == Until::Whole {
+                self.cluster.want_whole(*kind);
+            }
             if let Some(order) = self.cluster.ask(*kind) {
                 // The inbox lives as long as `self.watches`.
                 let _ = self.watches.0.orders.send(order);

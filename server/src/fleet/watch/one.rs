@@ -12,7 +12,7 @@ use app::{
     fleet::watched::{Reason, WatchState, WatchStatus},
     time::Micros,
 };
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{kind::Kind, slim::Slim, table::Table};
 use crate::clock::Clock;
@@ -23,6 +23,8 @@ pub struct Watch<T> {
     table: RwLock<Table<T>>,
     status: watch::Sender<Status>,
     life: Mutex<Life>,
+    /// Somebody waits for all of it, not for the first rows alone.
+    whole: Notify,
     /// Bytes of bodies read, for whoever wants to know what a watch costs.
     read: AtomicU64,
 }
@@ -64,6 +66,7 @@ impl<T: Slim> Watch<T> {
             table: RwLock::default(),
             status: watch::Sender::new(status),
             life: Mutex::default(),
+            whole: Notify::new(),
             read: AtomicU64::new(0),
         }
     }
@@ -107,6 +110,15 @@ impl<T: Slim> Watch<T> {
         let mut life = self.life();
         life.asked_at = self.clock.monotonic();
         !std::mem::replace(&mut life.running, true)
+    }
+
+    pub(super) fn want_whole(&self) {
+        self.whole.notify_one();
+    }
+
+    /// Returns once somebody has waited for all of it since this was asked last.
+    pub(super) async fn whole_is_wanted(&self) {
+        self.whole.notified().await;
     }
 
     pub(super) fn asked_at(&self) -> Duration {

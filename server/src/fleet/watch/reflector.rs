@@ -6,7 +6,8 @@
 //!                └► further pages (it has not: found out once) ┘     └ 410 ─► from the first page; what is shown stays
 //! ```
 //!
-//! The first page comes first even where lists stream: it is what a reader sees, and it tells how many there are.
+//! The first page comes first even where lists stream: it is what a reader sees, and it tells how many there are. The
+//! rest follows a moment later, or as soon as somebody waits for it.
 
 use std::{convert::Infallible, fmt::Write as _, sync::Arc, time::Duration};
 
@@ -24,6 +25,8 @@ use super::{
 /// As many as a page of a list can show, and some more.
 const FIRST_PAGE: u32 = 250;
 const NEXT_PAGES: u32 = 1_000;
+/// So long the page with the first rows has the machine to itself: all of a large type keeps both ends busy.
+const BREATH: Duration = Duration::from_secs(1);
 /// The server ends a watch after this and up to a quarter more; we come back with the credential of then.
 const WATCH_S: u64 = 240;
 /// An API server marks each watch at least once a minute, so who says nothing for longer is not there.
@@ -158,6 +161,10 @@ impl<T: Slim> Reflector<T> {
         let Some(next) = self.first_page(&talk, place).await? else {
             return self.listen(&talk, place, false).await;
         };
+        tokio::select! {
+            () = self.watch.whole_is_wanted() => {}
+            () = self.cluster.clock.sleep(BREATH) => {}
+        }
         if self.cluster.may_stream() {
             match self.listen(&talk, place, true).await {
                 Err(Trouble::Unsupported) => self.cluster.does_not_stream(),
