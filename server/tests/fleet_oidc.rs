@@ -345,12 +345,28 @@ async fn a_refresh_token_that_is_spent_says_how_to_get_another() {
     let list = kit.get("/api/v1/clusters").await.json();
     let id = Uuid::parse_str(list["items"][0]["id"].as_str().expect("an id")).expect("an id");
     assert_eq!(asked(&replica(&kit), id).await, Trouble::OidcGrant);
-    // Another one opens it again.
+    // Another one opens it again, whichever way it is stored.
     let fresh = opens(&realm, Some(&realm.refresh_token("alice").await));
     let path = format!("/api/v1/clusters/{id}/credentials");
     let request = Request::put(&path).header("content-type", "application/json");
     let stored = kit.send(request, Body::from(fresh.to_string())).await;
     assert!(stored.status.is_success(), "{}", stored.text());
+    assert_eq!(asked(&replica(&kit), id).await, Trouble::Unreachable);
+    let path = format!("/clusters/{id}");
+    assert!(kit.get(&path).await.text().contains(r#"name="refresh_token""#), "a form for it");
+    let token = realm.refresh_token("alice").await;
+    let form = [
+        ("do", "rotate"),
+        ("issuer_url", &realm.issuer),
+        ("client_id", "quarterdeck"),
+        ("client_secret", "rig-secret"),
+        ("refresh_token", &token),
+        ("scope", "openid offline_access"),
+    ];
+    let stored = post(&kit, &path, &form).await;
+    assert_eq!(stored.status, StatusCode::SEE_OTHER, "{}", stored.text());
+    let version = kit.get(&format!("/api/v1/clusters/{id}")).await.json();
+    assert_eq!(version["credential"]["version"], 3, "{version}");
     assert_eq!(asked(&replica(&kit), id).await, Trouble::Unreachable);
 }
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::new::{pairs, secret, secret_lines};
+use super::new::{pairs, provider, secret, secret_lines};
 use crate::{
     fleet::model::{Cluster, ENVIRONMENTS, PLATFORMS, TYPES, Transport},
     paths,
@@ -126,6 +126,13 @@ fn ways(typed: Typed<'_>) -> Vec<AnyView> {
             typed.value("service_account_token_secret_ref"),
             Some("namespace/name or namespace/name:key, read at use."),
         ),
+        view! {
+            <fieldset class="facts-of">
+                <legend>"OpenID Connect"</legend>
+                {provider(typed)}
+            </fieldset>
+        }
+        .into_any(),
         secret_lines(
             "Certificate authority",
             "certificate_authority",

@@ -255,27 +255,35 @@ fn opening(by: &str, typed: Typed<'_>) -> AnyView {
         .into_any(),
         "oidc" => view! {
             {address(typed)}
-            {inputs::text("Issuer", "issuer_url", typed.value("issuer_url"), Some("https://…"))}
-            {inputs::text("Client", "client_id", typed.value("client_id"), None)}
-            {secret("Client secret", "client_secret", "Without a refresh token, the client's own credentials are used.")}
-            {secret("Refresh token", "refresh_token", "")}
-            {inputs::text(
-                "Scope",
-                "scope",
-                typed.value("scope"),
-                Some("openid when empty. Some providers name the API in it: api://…/.default"),
-            )}
-            {inputs::text(
-                "Audience",
-                "audience",
-                typed.value("audience"),
-                Some("Only where the provider asks for one. Then its access token is shown to the API server, not its ID token."),
-            )}
+            {provider(typed)}
             {authority()}
         }
         .into_any(),
         _ => ().into_any(),
     }
+}
+
+/// What an identity provider gives tokens for.
+pub(super) fn provider(typed: Typed<'_>) -> AnyView {
+    view! {
+        {inputs::text("Issuer", "issuer_url", typed.value("issuer_url"), Some("https://…"))}
+        {inputs::text("Client", "client_id", typed.value("client_id"), None)}
+        {secret("Client secret", "client_secret", "Without a refresh token, the client's own credentials are used.")}
+        {secret("Refresh token", "refresh_token", "")}
+        {inputs::text(
+            "Scope",
+            "scope",
+            typed.value("scope"),
+            Some("openid when empty. Some providers name the API in it: api://…/.default"),
+        )}
+        {inputs::text(
+            "Audience",
+            "audience",
+            typed.value("audience"),
+            Some("Only where the provider asks for one. Then its access token is shown to the API server, not its ID token."),
+        )}
+    }
+    .into_any()
 }
 
 fn address(typed: Typed<'_>) -> AnyView {
