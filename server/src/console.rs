@@ -274,6 +274,7 @@ fn operations(
     let deps = self_check::Deps {
         db: db.clone(),
         folder: folder(config),
+        room: self_check::Room::of,
         assets: Assets::check,
         upstreams: upstreams.collect(),
         egress: egress.clone(),

@@ -1,6 +1,6 @@
 //! The self-check against real databases, and what a restart finds, on both engines.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::kit::{Kit, request};
 use app::{
@@ -14,7 +14,12 @@ use app::{
 use server::{
     clock::{Clock, Rng},
     egress::{Egress, EgressConfig},
-    operations::{OperationsService, operations::self_check, probe::Upstream, spec::Catalog},
+    operations::{
+        OperationsService,
+        operations::self_check::{self, Room},
+        probe::Upstream,
+        spec::Catalog,
+    },
     store::{Db, Dialect, testing},
 };
 use tokio_util::sync::CancellationToken;
@@ -24,6 +29,7 @@ fn deps(db: &Db) -> self_check::Deps {
     self_check::Deps {
         db: db.clone(),
         folder: std::env::temp_dir(),
+        room: |_| Ok(Room { free: 50 << 30, all: 100 << 30 }),
         assets,
         upstreams: Vec::new(),
         egress: Egress::new(EgressConfig::default(), &Clock::system()),
@@ -86,6 +92,28 @@ async fn one_failed_check_fails_the_run_and_the_others_run_all_the_same() {
         let said = detail.steps[4].detail.as_deref().unwrap_or_default();
         assert!(said.contains("prometheus: unavailable, ") && said.contains("refused"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_or_cannot_be_read_is_said() {
+    let [engine, ..] = &testing::engines().await[..] else { panic!("there is an engine") };
+    let disk = async |room: fn(&Path) -> std::io::Result<Room>| {
+        let detail = check(&engine.db, self_check::Deps { room, ..deps(&engine.db) }).await;
+        detail.steps[2].clone()
+    };
+    let step = disk(|_| Ok(Room { free: 1 << 30, all: 100 << 30 })).await;
+    let said = step.detail.unwrap_or_default();
+    assert!(said.starts_with("Only 1.0 GiB of 100.0 GiB free in "), "{said}");
+    assert_eq!(step.status, StepStatus::Failed, "under two of a hundred");
+    let step = disk(|_| Ok(Room { free: 100 << 20, all: 200 << 20 })).await;
+    assert_eq!(step.status, StepStatus::Failed, "however small the disk is");
+    let step = disk(|_| Err(std::io::Error::other("not mounted"))).await;
+    let said = step.detail.unwrap_or_default();
+    assert!(said.contains("is unavailable: not mounted"), "{said}");
+    assert_eq!(step.status, StepStatus::Failed);
+    assert!(
+        Room::of(&std::env::temp_dir()).is_ok_and(|room| 0 < room.all && room.free <= room.all)
+    );
 }
 
 /// SQLite: whoever held a lease before this process began is gone. Postgres: another replica may well live.

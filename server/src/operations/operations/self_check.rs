@@ -3,7 +3,11 @@
 //! Each check is a step and stands alone; a failed one fails the run in the end, the others run all the same.
 //! A value that could not be read is said to be so, with the reason; nothing is made up.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use app::{
     identity::Capability,
@@ -113,10 +117,32 @@ pub struct Deps {
     pub db: Db,
     /// Where the SQLite file lives, or where temporary files go.
     pub folder: PathBuf,
+    /// How much room there is.
+    pub room: fn(&Path) -> std::io::Result<Room>,
     /// Looks through the built-in assets: what it found, or what is missing.
     pub assets: fn() -> Result<String, String>,
     pub upstreams: Vec<Upstream>,
     pub egress: Egress,
+}
+
+/// Of a file system, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub free: u64,
+    pub all: u64,
+}
+
+impl Room {
+    /// As the kernel counts it, for those who are not root.
+    pub fn of(folder: &Path) -> std::io::Result<Self> {
+        let stat = rustix::fs::statvfs(folder)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Self { free: bytes(stat.f_bavail), all: bytes(stat.f_blocks) })
+    }
+
+    const fn is_enough(self) -> bool {
+        self.free >= FREE_MIN_BYTES && self.free / 100 >= self.all / 10_000 * FREE_MIN_PERCENT
+    }
 }
 
 /// Adds the type to the catalog.
@@ -206,18 +232,14 @@ async fn check_clock(run: &Run, db: &Db) -> Result<Done<()>, Failure> {
 
 /// The free space; asked on a thread of its own, since a network file system may let us wait.
 async fn check_disk(deps: &Deps) -> Result<Done<()>, Failure> {
-    let (folder, path) = (deps.folder.display(), deps.folder.clone());
-    let stat = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&path)).await;
-    let stat = stat.map_err(std::io::Error::other).and_then(|stat| stat.map_err(Into::into));
-    let stat = stat.map_err(|error| {
+    let (folder, path, room) = (deps.folder.display(), deps.folder.clone(), deps.room);
+    let room = tokio::task::spawn_blocking(move || room(&path)).await;
+    let room = room.map_err(std::io::Error::other).flatten().map_err(|error| {
         let message = format!("The free space of {folder} is unavailable: {error}");
         Failure::new("disk_unreadable", message)
     })?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    let all = stat.f_blocks.saturating_mul(stat.f_frsize);
-    let found = format!("{} of {} free in {folder}.", gib(free), gib(all));
-    let enough = free >= FREE_MIN_BYTES && free / 100 >= all / 10_000 * FREE_MIN_PERCENT;
-    if enough {
+    let found = format!("{} of {} free in {folder}.", gib(room.free), gib(room.all));
+    if room.is_enough() {
         Ok(Done::saying(found))
     } else {
         Err(Failure::new("disk_full", format!("Only {found}")))
