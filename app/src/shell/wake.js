@@ -19,5 +19,7 @@
 		await wake(document.body, mod);
 		document.documentElement.dataset.awake = '';
 	};
-	'requestIdleCallback' in window ? requestIdleCallback(start, { timeout: 2000 }) : start();
+	const idle = () => ('requestIdleCallback' in window ? requestIdleCallback(start, { timeout: 2000 }) : start());
+	// Behind the first frame: what is fetched and compiled here must not hold it up.
+	requestAnimationFrame(() => setTimeout(idle));
 })
