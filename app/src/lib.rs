@@ -1,7 +1,7 @@
 //! What the browser may see: the types that cross the wire, the pages, the islands.
 //!
-//! Must not know sqlx, kube, openidconnect or any other thing that only the server may know; what a page
-//! needs from there it takes from context, through a domain's `service` trait.
+//! Must not know a database, a cluster's API or any other thing that is the server's alone; what a page needs from there
+//! it takes from context, through a domain's `service` trait.
 
 #![cfg_attr(
     feature = "ssr",

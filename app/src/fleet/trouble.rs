@@ -265,9 +265,7 @@ impl Trouble {
             Self::Unauthorized | Self::Expired => {
                 "Make a new token (`kubectl create token`, or a secret of type kubernetes.io/service-account-token) or take a fresh kubeconfig, and store it here."
             }
-            Self::Forbidden => {
-                "Apply the manifest that this page shows; it grants what is missing."
-            }
+            Self::Forbidden => "Apply what `quarterdeck rbac` prints; it grants what is missing.",
             Self::ServerError => "Look at the API server's own log; try again once it is well.",
             Self::SecretRef => {
                 "Check namespace, name and key, and that the console's chart names the secret, so that it may read it."

@@ -197,9 +197,7 @@ fn credential(form: &mut Form) -> NewCredential {
         (secret("prometheus_token"), secret("tempo_token"), secret("loki_token"));
     let mut text = |key: &str| form.optional(key).map(|text| text.trim().to_owned());
     let (issuer_url, client_id) = (text("issuer_url"), text("client_id"));
-    let (scope, audience) = (text("scope"), text("audience"));
     let reference = text("service_account_token_secret_ref");
-    let client_certificate = text("client_certificate");
     let auth_type = if token.is_some() || reference.is_some() {
         AuthType::ServiceAccount
     } else if issuer_url.is_some() || client_id.is_some() {
@@ -210,7 +208,7 @@ fn credential(form: &mut Form) -> NewCredential {
     NewCredential {
         kubeconfig,
         context: text("context"),
-        client_certificate,
+        client_certificate: text("client_certificate"),
         client_key,
         token,
         service_account_token_secret_ref: reference,
@@ -218,8 +216,8 @@ fn credential(form: &mut Form) -> NewCredential {
         client_id,
         client_secret,
         refresh_token,
-        scope,
-        audience,
+        scope: text("scope"),
+        audience: text("audience"),
         certificate_authority: text("certificate_authority"),
         tls_server_name: text("tls_server_name"),
         prometheus_token,

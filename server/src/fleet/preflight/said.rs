@@ -127,7 +127,7 @@ fn excess(found: &Preflight) -> Check {
         return check("excess", LABEL, Verdict::Good, says, None);
     }
     let what: Vec<&str> = found.excess.iter().map(|excess| excess.what.as_str()).collect();
-    let way_out = "Use a credential that the manifest of this page grants, and no more.";
+    let way_out = "Use one that `quarterdeck rbac` grants its rights, and no more.";
     check("excess", LABEL, Verdict::Warn, what.join(", "), Some(way_out))
 }
 
@@ -145,6 +145,6 @@ fn missing(found: &Preflight) -> Check {
         .iter()
         .map(|missing| format!("{}: {}", missing.feature, missing.what.join(", ")))
         .collect();
-    let way_out = "Apply the manifest of this page; what is not granted is not shown.";
+    let way_out = "Apply what `quarterdeck rbac` prints; what is not granted is not shown.";
     check("missing", LABEL, Verdict::Warn, what.join("; "), Some(way_out))
 }
