@@ -261,6 +261,40 @@ async fn thirty_two_starts_with_one_key_make_one_run() {
     }
 }
 
+/// The same where every few statements fail, or are done and lose their answer: whoever hears of a run hears of that one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn so_do_they_where_statements_fail() {
+    for fault in [Fault::Fail, Fault::LoseAnswer, Fault::Lock] {
+        for engine in testing::engines().await {
+            let what = format!("{fault:?} on {}", engine.dialect().as_str());
+            let whole = Kit::on(&engine.db);
+            let mut troubled = Vec::new();
+            for every in [5, 7, 11, 13] {
+                let db = engine.with_faults(&Faults::every(every, fault.clone())).await;
+                troubled.push(Kit::sharing(&db, whole.effects.clone(), Vec::new()));
+            }
+            let mut starts = JoinSet::new();
+            for n in 0..32 {
+                let kit = troubled[n % troubled.len()].clone();
+                starts.spawn(async move {
+                    let key = Some("one");
+                    let started = kit.service.start(&kit.admin, request("test.steps"), key).await;
+                    started.ok().map(|started| started.run.id)
+                });
+            }
+            let heard: BTreeSet<i64> = starts.join_all().await.into_iter().flatten().collect();
+            let certain = whole.service.start(&whole.admin, request("test.steps"), Some("one"));
+            let id = certain.await.expect("a healthy store answers").run.id;
+            assert!(heard.iter().all(|one| *one == id), "{heard:?}, not {id}: {what}");
+            let all = Sql::new("SELECT COUNT(*) AS n FROM operation_runs");
+            assert_eq!(whole.count(all).await, 1, "{what}");
+            whole.work_all("w").await.expect("works");
+            assert_eq!(whole.effects.count(&format!("{id}:first")), 1, "{what}");
+            invariants::hold_to_the_end(&engine.db, &what).await;
+        }
+    }
+}
+
 /// The most urgent first, then who is due longest, then who was asked for first; nobody before their time.
 #[tokio::test]
 async fn urgency_then_time_then_order_decide() {

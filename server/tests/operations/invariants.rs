@@ -98,10 +98,11 @@ const NEVER_IN_AUDIT: [(&str, &str); 3] = [
          > CASE r.status WHEN 'completed' THEN 1 ELSE 0 END",
     ),
     (
-        "a run that a worker ended, and no word of it in the audit",
+        "a run that ended after a worker had it, and no word of it in the audit: of its end, or of who wished it",
         "FROM operation_runs r WHERE r.status = 'completed' AND r.attempt > 0 AND NOT EXISTS \
-         (SELECT 1 FROM audit_log a WHERE a.action LIKE 'platform.operations.%' \
-         AND a.action <> 'platform.operations.start' AND a.target_id = CAST(r.id AS TEXT))",
+         (SELECT 1 FROM audit_log a WHERE (a.action LIKE 'platform.operations.%' \
+         AND a.action <> 'platform.operations.start' OR a.action = 'platform.system_console.cancel') \
+         AND a.target_id = CAST(r.id AS TEXT))",
     ),
 ];
 

@@ -238,7 +238,7 @@ impl Kit {
     }
 
     pub fn worker(&self, name: &str) -> Worker {
-        self.service.worker(name, &[QUEUE])
+        self.service.worker(name, &self.service.queues())
     }
 
     pub async fn start(&self, kind: &str) -> OperationRun {

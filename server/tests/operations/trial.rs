@@ -18,7 +18,7 @@ use app::{
 use server::{
     clock::ManualClock,
     operations::timer::Schedule,
-    store::{Dialect, Fault, Faults, testing},
+    store::{Db, Dialect, Fault, Faults, testing},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -46,27 +46,31 @@ pub struct Trial {
 
 /// Runs `scenario` on both engines through each trouble at each of its statements; it has `at_least` so many.
 pub async fn through_every_fault(at_least: u64, scenario: impl AsyncFn(&Trial)) {
-    through(at_least, Vec::new, scenario).await;
+    let kit = async |db: &Db, effects| Kit::sharing(db, effects, Vec::new());
+    on_stage(at_least, START, kit, scenario).await;
 }
 
 /// The same with a schedule of `test.steps`, every five minutes.
 pub async fn on_schedule_through_every_fault(at_least: u64, scenario: impl AsyncFn(&Trial)) {
     let schedule = || vec![Schedule::new("s", "test.steps", "*/5 * * * *", "every 5 minutes")];
-    through(at_least, schedule, scenario).await;
+    let kit = async |db: &Db, effects| Kit::sharing(db, effects, schedule());
+    on_stage(at_least, START, kit, scenario).await;
 }
 
-async fn through(
+/// The same with types and schedules of its own, and from a moment of its own on.
+pub async fn on_stage(
     at_least: u64,
-    schedules: impl Fn() -> Vec<Schedule>,
+    start: Micros,
+    kit: impl AsyncFn(&Db, Effects) -> Kit,
     scenario: impl AsyncFn(&Trial),
 ) {
-    for (engine, hand) in testing::engines_at(START).await {
+    for (engine, hand) in testing::engines_at(start).await {
         let faults = Faults::none();
         let broken = engine.with_faults(&faults).await;
         let effects = Effects::default();
         let trial = Trial {
-            kit: Kit::sharing(&engine.db, effects.clone(), schedules()),
-            faulty: Kit::sharing(&broken, effects, schedules()),
+            kit: kit(&engine.db, effects.clone()).await,
+            faulty: kit(&broken, effects).await,
             hand,
             dialect: engine.dialect(),
             faults,
@@ -119,6 +123,24 @@ impl Trial {
     /// Whether the trouble is one that a worker takes for its own loss.
     pub fn is_late(&self) -> bool {
         matches!(self.now.borrow().1, Some(Fault::Delay(_)))
+    }
+
+    pub fn is_troubled(&self) -> bool {
+        self.now.borrow().1.is_some()
+    }
+
+    /// What there is to do next, once, through the troubled store. How it went is not of interest: only what stands
+    /// in the end.
+    pub async fn work(&self) {
+        let _ = self.faulty.worker("faulty").work_one(&CancellationToken::new()).await;
+        self.nothing_is_written().await;
+    }
+
+    /// What is due, through the troubled store and then for certain.
+    pub async fn look(&self) {
+        let _ = self.faulty.service.timer().tick().await;
+        self.nothing_is_written().await;
+        self.kit.service.timer().tick().await.expect("a healthy store answers");
     }
 
     /// What a worker, or a timer, with this store leaves behind is taken up by healthy ones.
@@ -184,8 +206,13 @@ impl Trial {
     }
 
     /// Who is not polled any more in the middle of a transaction would hold up everybody.
-    async fn nothing_is_written(&self) {
+    pub async fn nothing_is_written(&self) {
         testing::eventually("every transaction ends", || async {
+            if self.faults.waiting() > 0 {
+                // Nobody waits for this one any more but its own database.
+                self.hand.advance(Duration::from_secs(1));
+                return Ok(None);
+            }
             let tx = self.kit.db.begin().await?;
             tx.commit(Vec::new()).await?;
             Ok(self.kit.nobody_else_writes().await?.then_some(()))

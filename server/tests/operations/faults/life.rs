@@ -1,8 +1,8 @@
-//! Each part of a run's life through a store that fails, loses its answer, or is late, at each statement.
+//! Each part of a run's life.
 
 use std::time::Duration;
 
-use super::{
+use super::super::{
     kit::{Kit, request},
     trial::{Trial, on_schedule_through_every_fault, through_every_fault},
 };
@@ -20,8 +20,7 @@ use tokio_util::sync::CancellationToken;
 async fn works(trial: &Trial, kind: &str) -> i64 {
     let target = Some("cluster:edge".to_owned());
     let run = trial.kit.ask(StartOperation { target, ..request(kind) }).await.expect("started");
-    // What went wrong is not of interest here: only what stands in the end.
-    let _ = trial.faulty.worker("faulty").work_one(&CancellationToken::new()).await;
+    trial.work().await;
     trial.recover(run.id).await;
     run.id
 }
@@ -44,11 +43,16 @@ async fn a_run_is_claimed_done_and_ended() {
 async fn a_run_fails_with_its_reason() {
     let fingerprint = std::cell::RefCell::new(None);
     through_every_fault(20, async |trial| {
-        let id = works(trial, "test.fail").await;
+        let input = serde_json::json!({"password": "hunter22"});
+        let asked = StartOperation { input, ..request("test.fail") };
+        let id = trial.kit.ask(asked).await.expect("started").id;
+        trial.work().await;
+        trial.recover(id).await;
         trial.ended(id, Outcome::Failed, &[]).await;
         let run = trial.kit.get(id).await.run;
         let words = run.error_summary.unwrap_or_default();
-        assert!(words.contains("web-7f9c6d5b-x2x1z"), "{words}: {}", trial.what());
+        let hidden = "pod web-7f9c6d5b-x2x1z said ‹hidden›";
+        assert_eq!(words, hidden, "{}", trial.what());
         // Whoever ends it: the cause is the same.
         let same = fingerprint.borrow_mut().get_or_insert(run.error_fingerprint.clone()).clone();
         assert!(same.is_some() && run.error_fingerprint == same, "{}", trial.what());
