@@ -322,29 +322,29 @@ async fn nobody_asks_so_it_stops(practice: &Practice) {
     // Somebody is still there.
     view.ask(&[Kind::Namespaces], Until::Whole, SOON).await;
     hand.advance(LAST_CALL);
-    state_moving(&view, Kind::Namespaces, WatchState::Live, &hand, A_MOMENT).await;
+    state_moving(&view, Kind::Namespaces, WatchState::Live, &hand).await;
     // Nobody is.
     hand.advance(IDLE);
-    state_moving(&view, Kind::Namespaces, WatchState::Stopped, &hand, LAST_CALL).await;
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        hand.advance(LAST_CALL);
+    }
+    state_moving(&view, Kind::Namespaces, WatchState::Stopped, &hand).await;
     assert!(view.cluster().namespaces.table().is_empty(), "what it knew is let go");
     let whole = view.ask(&[Kind::Namespaces], Until::Whole, SOON);
     whole.await;
     assert_eq!(view.status(Kind::Namespaces).state, WatchState::Live, "it starts again");
 }
 
-/// Lets waits of a second or so end.
-const A_MOMENT: Duration = Duration::from_millis(200);
-
-/// Lets so much time pass with each look.
+/// Lets waits of a second or so end while it looks.
 async fn state_moving(
     view: &ClusterView,
     kind: Kind,
     wanted: WatchState,
     hand: &server::clock::ManualClock,
-    with_each: Duration,
 ) {
     eventually(&format!("{kind:?} {wanted:?}"), async || {
-        hand.advance(with_each);
+        hand.advance(Duration::from_millis(200));
         (view.status(kind).state == wanted).then_some(())
     })
     .await;
@@ -363,7 +363,7 @@ async fn the_first_rows_come_alone(practice: &Practice) {
         if waits {
             view.ask(&[Kind::Pods], Until::Whole, SOON).await;
         } else {
-            state_moving(&view, Kind::Pods, WatchState::Live, &hand, A_MOMENT).await;
+            state_moving(&view, Kind::Pods, WatchState::Live, &hand).await;
         }
         let all = view.status(Kind::Pods);
         assert!(all.state == WatchState::Live && all.objects >= 1_000, "{all:?}");
