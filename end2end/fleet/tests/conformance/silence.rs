@@ -43,6 +43,17 @@ async fn ready_pods(client: &Client, node: &str) -> kube::Result<Vec<bool>> {
 async fn a_silent_node_is_found_out_and_comes_back_with_its_pods() {
     let _link = LINK.lock().await;
     let client = admin(LAGOON).await;
+    // What a node has not begun before it falls silent, it never begins.
+    wait::until("pods that run on every node", LIMIT, async || {
+        for (node, ..) in nodes(&client).await? {
+            if !ready_pods(&client, &node).await?.contains(&true) {
+                return Ok(None);
+            }
+        }
+        Ok::<_, kube::Error>(Some(()))
+    })
+    .await
+    .expect("in time");
     scene("node-not-ready", LAGOON, false);
     let silent = wait::until("a node that is not ready", LIMIT, async || {
         let silent = nodes(&client).await?.into_iter().find(|(_, ready, taints)| {
